@@ -1,0 +1,69 @@
+"""Engines and sessions. One `begin` hook writes the acting officer's row scope into every transaction (DESIGN D2)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession as AsyncSession
+from sqlmodel import Session
+
+from models.officers import ACTING, ActingOfficer, acting
+from models.settings import settings
+
+SCOPE_SQL = (
+    "select set_config('app.scope_from', %s, true), set_config('app.scope_to', %s, true),"
+    " set_config('app.hole_from', %s, true), set_config('app.hole_to', %s, true),"
+    " set_config('app.officer_id', %s, true), set_config('app.person', %s, true)"
+)
+
+
+def _write_scope(connection: sa.Connection) -> None:
+    by = ACTING.get()
+    if by is None:
+        values = ("", "", "", "", "", "")
+    else:
+        scope = by.scope
+        values = (scope.start, scope.end, scope.hole_start, scope.hole_end, str(by.officer_id), by.person)
+    connection.exec_driver_sql(SCOPE_SQL, values)
+
+
+def _hooked(engine: sa.Engine) -> sa.Engine:
+    sa.event.listen(engine, "begin", _write_scope)
+    return engine
+
+
+@lru_cache(maxsize=8)
+def engine(url: str | None = None) -> sa.Engine:
+    """Return the sync engine of the application's role, used by verbs, jobs and the command line."""
+    return _hooked(sa.create_engine(url or settings().app_database_url, hide_parameters=True, pool_pre_ping=True))
+
+
+@lru_cache(maxsize=8)
+def async_engine(url: str | None = None) -> AsyncEngine:
+    """Return the async engine of the application's role, used by the console's pages."""
+    made = create_async_engine(url or settings().app_database_url, hide_parameters=True, pool_pre_ping=True)
+    _hooked(made.sync_engine)
+    return made
+
+
+@contextmanager
+def transaction(by: ActingOfficer | None, url: str | None = None) -> Iterator[Session]:
+    """Open one transaction as `by`: commit at the end, roll back on any exception.
+
+    Only the edges (console action, job, command line) call this; verbs never commit.
+    """
+    with acting(by), Session(engine(url), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def async_sessions(url: str | None = None) -> "async_sessionmaker[AsyncSession]":
+    """Return the maker of async sessions for SQLAdmin."""
+    return async_sessionmaker(async_engine(url), expire_on_commit=False)
+
+
+def forget_engines() -> None:
+    """Close pools and forget cached engines (tests switch databases)."""
+    engine.cache_clear()
+    async_engine.cache_clear()

@@ -1,0 +1,155 @@
+"""Officers, their posts and sessions, and who is acting in this transaction. （第二十三条）"""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+import sqlalchemy as sa
+
+from models.base import Labelled, RowScope, Table, column, division, enum_type, identity, moment
+from models.crypto import Sealed
+from models.divisions import Level, scope_range
+from models.organisations import OrganisationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Role(Labelled):
+    """The post an officer holds: 经办岗 clerk, 审核岗 reviewer, 负责人 head, and the three administrators."""
+
+    CLERK = "clerk", "经办岗"
+    REVIEWER = "reviewer", "审核岗"
+    HEAD = "head", "负责人"
+    AUDITOR = "auditor", "财政监督岗"
+    SYSTEM_ADMIN = "system_admin", "系统管理员"
+    SECURITY_ADMIN = "security_admin", "安全管理员"
+    AUDIT_ADMIN = "audit_admin", "审计管理员"
+    SYSTEM = "system", "系统任务"
+
+
+class Officer(Table, table=True):
+    """A person who may log in. Two accounts of one person share `person_index`."""
+
+    __tablename__ = "officers"
+    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
+    __title__: ClassVar[str] = "用户"
+
+    id: int | None = identity()
+    login: str = column("登录名", unique=True)
+    name: str = column("姓名")
+    person_index: bytes = column("自然人标识", sa_type=sa.LargeBinary, help="身份证号的盲索引，识别同一人的多个账号")
+    password_hash: str = column("口令散列")
+    totp_secret: str | None = column("动态口令密钥", None, sa_type=Sealed, nullable=True)
+    totp_last_step: int = column("已用动态口令步", 0, sa_type=sa.BigInteger, help="防止同一动态口令重复使用")
+    active: bool = column("在用", True)
+    failed_logins: int = column("连续失败次数", 0)
+    locked_until: datetime | None = moment("锁定至")
+
+
+class Post(Table, table=True):
+    """An officer's post in an organisation, with its dates of validity."""
+
+    __tablename__ = "posts"
+    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
+    __title__: ClassVar[str] = "岗位"
+
+    id: int | None = identity()
+    division_code: str = division()
+    officer_id: int = column("用户", sa_type=sa.BigInteger, foreign_key="officers.id", index=True)
+    organisation_id: int = column("机构", sa_type=sa.BigInteger, foreign_key="organisations.id")
+    role: Role = column("岗位", sa_type=enum_type(Role))
+    valid_from: date = column("任职起")
+    valid_to: date | None = column("任职止", None, nullable=True)
+
+
+class LoginSession(Table, table=True):
+    """A login on the server: the cookie holds only a random token whose hash stands here."""
+
+    __tablename__ = "login_sessions"
+    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
+    __title__: ClassVar[str] = "登录会话"
+
+    token_hash: bytes = column("令牌散列", sa_type=sa.LargeBinary, primary_key=True)
+    officer_id: int = column("用户", sa_type=sa.BigInteger, foreign_key="officers.id", index=True)
+    post_id: int = column("当前岗位", sa_type=sa.BigInteger, foreign_key="posts.id")
+    csrf_token: str = column("防伪令牌")
+    started_at: datetime = moment("登录时间", ..., nullable=False)
+    seen_at: datetime = moment("最近活动", ..., nullable=False)
+    confirmed_at: datetime | None = moment("最近复核身份时间", help="拨付前重新验证")
+    ended_at: datetime | None = moment("结束时间")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One half-open range of division codes with at most one hole; '' bounds mean no hole (DESIGN D2)."""
+
+    start: str
+    end: str
+    hole_start: str = ""
+    hole_end: str = ""
+
+    @classmethod
+    def of(cls, code: str, level: Level) -> "Scope":
+        """Return the range beneath a division."""
+        return cls(*scope_range(code, level))
+
+    def covers(self, code: str) -> bool:
+        """Tell whether the division lies in the range."""
+        return self.start <= code < self.end and not self.hole_start <= code < self.hole_end
+
+
+@dataclass(frozen=True)
+class ActingOfficer:
+    """Who acts, in which post: what every verb takes as `by`."""
+
+    officer_id: int
+    person: str
+    name: str
+    post_id: int
+    role: Role
+    organisation_id: int
+    organisation: str
+    kind: OrganisationKind
+    level: Level
+    division_code: str
+    sector: str
+    scope: Scope
+
+    @property
+    def post(self) -> str:
+        """Return the post as officers say it, e.g. 敖汉旗财政局经办岗."""
+        return f"{self.organisation}{self.role.label}"
+
+
+ACTING: ContextVar[ActingOfficer | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(officer: ActingOfficer | None) -> "Iterator[None]":
+    """Set who acts for the transactions begun inside the block."""
+    token = ACTING.set(officer)
+    try:
+        yield
+    finally:
+        ACTING.reset(token)
+
+
+def system_principal(division_code: str, level: Level, name: str = "系统任务") -> ActingOfficer:
+    """Return the named system principal that sweeps and deliveries run as, with the scope of one division."""
+    return ActingOfficer(
+        officer_id=0,
+        person=f"system:{name}",
+        name=name,
+        post_id=0,
+        role=Role.SYSTEM,
+        organisation_id=0,
+        organisation="一卡通平台",
+        kind=OrganisationKind.PLATFORM,
+        level=level,
+        division_code=division_code,
+        sector="",
+        scope=Scope.of(division_code, level),
+    )

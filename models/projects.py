@@ -1,0 +1,106 @@
+"""The catalogue: subsidy projects, their standards, a county's choice, notice periods and budget links. （第六至十条）"""
+
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
+import sqlalchemy as sa
+
+from models.base import Labelled, RowScope, Table, column, division, enum_type, identity
+from models.divisions import Level
+
+
+class ProjectStatus(Labelled):
+    """Whether rosters may be made for a project."""
+
+    ADMITTED = "admitted", "在库"
+    STOPPED = "stopped", "停用"
+
+
+class NoticeStage(Labelled):
+    """The stage a public notice belongs to (第十五条、第十六条第三项)."""
+
+    ROSTER = "roster", "发放清册公示"
+    ELIGIBILITY = "eligibility", "资格公示"
+
+
+class SubsidyProject(Table, table=True):
+    """One subsidy of the catalogue, owned by the division whose policy it is."""
+
+    __tablename__ = "subsidy_projects"
+    __row_scope__: ClassVar[RowScope] = RowScope.DOWNWARD
+    __title__: ClassVar[str] = "补贴项目"
+
+    id: int | None = identity()
+    division_code: str = division("所属区划")
+    code: str = column("项目编码", unique=True)
+    name: str = column("项目名称")
+    short_name: str = column("简称", "")
+    sector: str = column("主管领域", help="农牧、民政等")
+    domain: str = column("领域", "", help="通报分组：农业、牧业、林业、社会保障等")
+    policy_level: Level = column("政策级次", sa_type=enum_type(Level))
+    funding_object: str = column("补贴对象", "", help="户或人")
+    unit: str = column("计量单位", "")
+    period_kind: str = column("发放周期", "")
+    standard_note: str = column("标准说明", "")
+    exclusions_note: str = column("互斥说明", "")
+    eligibility: str = column("申领条件", "")
+    gov_eco_code: str = column("政府经济分类", "")
+    names_shown: bool = column("公示姓名", True, help="不宜公开的项目公示时隐去姓名")
+    sheet_kind: str = column("清册样式", "generic", help="land：耕地地力样式；generic：通用样式")
+    status: ProjectStatus = column("状态", ProjectStatus.ADMITTED, sa_type=enum_type(ProjectStatus))
+    source: str = column("资料来源", "")
+
+
+class ProjectStandard(Table, table=True):
+    """The dated standard of a project in one division, yuan with 4 decimals. （第八条）"""
+
+    __tablename__ = "project_standards"
+    __row_scope__: ClassVar[RowScope] = RowScope.DOWNWARD
+    __title__: ClassVar[str] = "补贴标准"
+
+    id: int | None = identity()
+    division_code: str = division("适用区划")
+    project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id", index=True)
+    standard_yuan: Decimal = column("标准", unit="元", sa_type=sa.Numeric(14, 4))
+    valid_from: date = column("执行起")
+    valid_to: date | None = column("执行止", None, nullable=True)
+    document: str = column("政策文件", "")
+
+
+class NoticePeriod(Table, table=True):
+    """How long a county department posts a notice, per project and stage; none set means refused. （第十五条）"""
+
+    __tablename__ = "notice_periods"
+    __row_scope__: ClassVar[RowScope] = RowScope.DOWNWARD
+    __title__: ClassVar[str] = "公示期"
+
+    id: int | None = identity()
+    division_code: str = division("旗县")
+    project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
+    stage: NoticeStage = column("公示环节", NoticeStage.ROSTER, sa_type=enum_type(NoticeStage))
+    notice_days: int = column("公示天数", unit="自然日")
+
+    __table_args__ = (
+        sa.UniqueConstraint("division_code", "project_id", "stage"),
+        sa.CheckConstraint("notice_days between 1 and 60", name="days"),
+    )
+
+
+class ProjectLink(Table, table=True):
+    """Which budget project pays a subsidy project in a county, in draw-down order. （第十条）"""
+
+    __tablename__ = "project_links"
+    __row_scope__: ClassVar[RowScope] = RowScope.RANGE
+    __title__: ClassVar[str] = "预算项目对应"
+
+    id: int | None = identity()
+    division_code: str = division("旗县")
+    project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
+    pro_code: str = column("预算项目代码", help="一体化系统21位代码")
+    priority: int = column("支用顺序", 1)
+
+    __table_args__ = (
+        sa.UniqueConstraint("division_code", "project_id", "pro_code"),
+        sa.CheckConstraint("pro_code ~ '^[0-9]{8}[0-9A-Z]{13}$'", name="pro_code"),
+    )

@@ -1,0 +1,81 @@
+"""Settings of this process, read from the environment once."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+APP_ROLE = "yikatong_app"
+MODES = ("production", "demo", "test")
+
+
+class SettingWrong(Exception):
+    """A setting in the environment can't be used; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and how strict to be."""
+
+    mode: str
+    database_url: str
+    app_database_url: str
+    data_home: Path
+    key_file: Path
+    police_url: str
+    budget_url: str
+    bank_url: str
+    host: str
+    port: int
+    session_idle_minutes: int
+    secure_cookies: bool
+
+    @property
+    def movable_clock(self) -> bool:
+        """Tell whether business time may be moved: never in production."""
+        return self.mode in ("demo", "test")
+
+
+def app_url(owner_url: str) -> str:
+    """Return the same database's address for the application's own role."""
+    url = make_url(owner_url).set(username=APP_ROLE, password=os.environ.get("YIKATONG_APP_PASSWORD"))
+    return url.render_as_string(hide_password=False)
+
+
+def _number(name: str, default: int, low: int, high: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise SettingWrong(f"环境变量 {name}={text} 无效：请填写 {low}–{high} 的整数")
+    return int(text)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of this process. Raises SettingWrong."""
+    env = os.environ
+    mode = env.get("YIKATONG_MODE", "production")
+    if mode not in MODES:
+        raise SettingWrong(f"环境变量 YIKATONG_MODE={mode} 无效：只能是 {'、'.join(MODES)}")
+    owner = env.get("YIKATONG_DATABASE_URL", "")
+    try:
+        app = env.get("YIKATONG_APP_DATABASE_URL") or (app_url(owner) if owner else "")
+    except ArgumentError as wrong:
+        raise SettingWrong("环境变量 YIKATONG_DATABASE_URL 不是数据库地址，形如 postgresql+psycopg://…") from wrong
+    home = Path(env.get("YIKATONG_DATA", ".yikatong")).resolve()
+    return Settings(
+        mode=mode,
+        database_url=owner,
+        app_database_url=app,
+        data_home=home,
+        key_file=Path(env.get("YIKATONG_KEYS", str(home / "keys.json"))),
+        police_url=env.get("YIKATONG_POLICE_URL", ""),
+        budget_url=env.get("YIKATONG_BUDGET_URL", ""),
+        bank_url=env.get("YIKATONG_BANK_URL", ""),
+        host=env.get("YIKATONG_HOST", "127.0.0.1"),
+        port=_number("YIKATONG_PORT", 8000, 1, 65535),
+        session_idle_minutes=_number("YIKATONG_IDLE_MINUTES", 30, 1, 480),
+        secure_cookies=mode == "production",
+    )

@@ -1,0 +1,1 @@
+"""What may happen: permissions, lifecycles, deadlines, duties, the rule language, refusals."""

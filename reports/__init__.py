@@ -1,0 +1,1 @@
+"""Questions and sheets: rosters in and out, bulletins, statements."""

@@ -1,0 +1,1 @@
+"""The verbs of the regulation: one function, one transaction each."""
