@@ -61,9 +61,19 @@ create function session_confirm(token bytea) returns void
     update login_sessions set confirmed_at = clock_timestamp() where token_hash = token and ended_at is null
 $$;
 
+-- Whose password is asked again before money is released.
+create function session_officer(token bytea)
+    returns table (id bigint, name text, password_hash text, totp_secret bytea, totp_last_step bigint,
+                   active boolean, failed_logins integer, locked_until timestamptz)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+    select o.id, o.name, o.password_hash, o.totp_secret, o.totp_last_step, o.active, o.failed_logins, o.locked_until
+    from login_sessions s join officers o on o.id = s.officer_id where s.token_hash = token and s.ended_at is null
+$$;
+
 create function session_switch(token bytea, post bigint) returns void
     language sql security definer set search_path = pg_catalog, public, pg_temp as $$
-    update login_sessions s set post_id = post, csrf_token = md5(random()::text || clock_timestamp()::text)
+    update login_sessions s set post_id = post,
+        csrf_token = replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
     where s.token_hash = token and s.ended_at is null
         and exists (select 1 from posts p where p.id = post and p.officer_id = s.officer_id)
 $$;
