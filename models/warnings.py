@@ -45,6 +45,7 @@ class WarningRule(Table, table=True):
     article: str = column("依据", "")
     enabled: bool = column("启用", True)
     valid_from: date = column("生效日期", date(2024, 4, 2))
+    saved_by: str = column("保存人标识", "", server_default="", help="自然人标识；启用须由另一人办理")
 
     __table_args__ = (sa.UniqueConstraint("division_code", "code", "version"),)
 
@@ -68,6 +69,7 @@ class RosterWarning(Table, table=True):
     gate: Gate = column("环节", sa_type=enum_type(Gate))
     message: str = column("提示")
     evidence: dict[str, Any] = column("依据数据", default_factory=dict, sa_type=JSONB)
+    skipped: bool = column("未能判断", False, help="清册一级的提示：部分明细缺少数据，规则没有判断（明细、序号为 0）")
     raised_at: datetime = moment("触发时间", ..., nullable=False)
     explanation: str = column("说明", "")
     explained_by: str = column("说明人", "")

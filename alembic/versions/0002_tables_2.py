@@ -32,6 +32,7 @@ def upgrade() -> None:
     sa.Column('article', sa.Text(), nullable=False, comment='依据'),
     sa.Column('enabled', sa.Boolean(), nullable=False, comment='启用'),
     sa.Column('valid_from', sa.Date(), nullable=False, comment='生效日期'),
+    sa.Column('saved_by', sa.Text(), server_default='', nullable=False, comment='保存人标识：自然人标识；启用须由另一人办理'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_warning_rules')),
     sa.UniqueConstraint('division_code', 'code', 'version', name=op.f('uq_warning_rules_division_code_code_version'))
     )

@@ -185,6 +185,7 @@ def upgrade() -> None:
     sa.Column('gate', sa.Enum('report', 'department', 'finance', name='gate', native_enum=False, create_constraint=True, length=40), nullable=False, comment='环节'),
     sa.Column('message', sa.Text(), nullable=False, comment='提示'),
     sa.Column('evidence', postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment='依据数据'),
+    sa.Column('skipped', sa.Boolean(), nullable=False, comment='未能判断：清册一级的提示：部分明细缺少数据，规则没有判断（明细、序号为 0）'),
     sa.Column('raised_at', postgresql.TIMESTAMP(timezone=True), nullable=False, comment='触发时间'),
     sa.Column('explanation', sa.Text(), nullable=False, comment='说明'),
     sa.Column('explained_by', sa.Text(), nullable=False, comment='说明人'),
