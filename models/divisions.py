@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-import sqlalchemy as sa
-
 from models.base import DivisionCode, Labelled, RowScope, Table, column, enum_type
 
 

@@ -48,7 +48,11 @@ class Event(Table, table=True):
     facts: dict[str, Any] = column("事实", default_factory=dict, sa_type=JSONB)
     business_at: datetime = moment("业务时间", ..., nullable=False)
     recorded_at: datetime | None = column(
-        "记录时间", None, sa_type=sa.TIMESTAMP(timezone=True), nullable=True, server_default=sa.text("clock_timestamp()")
+        "记录时间",
+        None,
+        sa_type=sa.TIMESTAMP(timezone=True),
+        nullable=True,
+        server_default=sa.text("clock_timestamp()"),
     )
 
     __table_args__ = (
@@ -104,5 +108,9 @@ class Refusal(Table, table=True):
     refusal: str = column("拒绝类别")
     message: str = column("原因")
     recorded_at: datetime | None = column(
-        "记录时间", None, sa_type=sa.TIMESTAMP(timezone=True), nullable=True, server_default=sa.text("clock_timestamp()")
+        "记录时间",
+        None,
+        sa_type=sa.TIMESTAMP(timezone=True),
+        nullable=True,
+        server_default=sa.text("clock_timestamp()"),
     )

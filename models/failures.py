@@ -15,9 +15,11 @@ class FailureStatus(Labelled):
     NOTIFIED = "notified", "已通知乡镇"
     CORRECTED = "corrected", "已更正待补发"
     REISSUED = "reissued", "已列入补发"
+    REPORTED = "reported", "已反馈主管部门"
     REMOVED = "removed", "已移出待退款"
     REFUNDED = "refunded", "已退回指标"
     SETTLED = "settled", "已补发成功"
+    REPLACED = "replaced", "补发又失败"
 
 
 class FailureRoute(Labelled):

@@ -41,7 +41,9 @@ class RosterImport(Table, table=True):
     amount_fen: int = fen("金额", 0)
     problem_count: int = column("问题数", 0)
     note_count: int = column("提示数", 0)
-    problems: list[dict[str, Any]] = column("问题", default_factory=list, sa_type=JSONB, help="最多 500 条，其余见标注文件")
+    problems: list[dict[str, Any]] = column(
+        "问题", default_factory=list, sa_type=JSONB, help="最多 500 条，其余见标注文件"
+    )
     marked_file_id: int | None = column("标注文件", None, sa_type=sa.BigInteger, nullable=True)
     roster_id: int | None = column("清册", None, sa_type=sa.BigInteger, nullable=True)
     received_at: datetime = moment("上传时间", ..., nullable=False)

@@ -1,0 +1,1 @@
+"""Tasks by name: thin calls of workflows, each idempotent, each retried with growing pauses."""

@@ -1,0 +1,28 @@
+"""The numbers of the regulation, each once, with its article and validity (DESIGN section 6)."""
+
+from dataclasses import dataclass
+from datetime import date
+
+IN_FORCE = date(2024, 4, 2)
+"""30 days after 2024-03-03 （第三十八条）; records older than this have no clock."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A statutory limit in working days."""
+
+    code: str
+    working_days: int
+    starts: str
+    article: str
+    valid_from: date = IN_FORCE
+
+
+TOWNSHIP_NOTICE = Deadline("township_notice", 5, "清册生成", "第十六条第三项")
+DEPARTMENT_REVIEW = Deadline("department_review", 2, "乡镇上报", "第十七条")
+FINANCE_REVIEW = Deadline("finance_review", 2, "主管部门审核通过", "第十七条")
+BATCH_SENDING = Deadline("batch_sending", 2, "拨付成功", "第二十条")
+BANK_PAYMENT = Deadline("bank_payment", 3, "资金到账", "第二十条")
+ACCOUNT_CHANGE = Deadline("account_change", 5, "财政通知乡镇", "第二十一条第一项")
+
+ALL = (TOWNSHIP_NOTICE, DEPARTMENT_REVIEW, FINANCE_REVIEW, BATCH_SENDING, BANK_PAYMENT, ACCOUNT_CHANGE)

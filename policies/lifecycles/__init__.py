@@ -1,0 +1,26 @@
+"""One table of steps per noun, and which table a record follows."""
+
+from models.accounts import Account
+from models.bank_batches import BankBatch, Disbursement
+from models.base import Table
+from models.failures import Failure, Refund
+from models.payment_orders import PaymentOrder
+from models.rosters import Roster
+from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
+from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
+from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
+from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
+from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
+from policies.lifecycles.rosters import ROSTER_LIFECYCLE
+
+LIFECYCLES: dict[type[Table], Lifecycle] = {
+    Account: ACCOUNT_LIFECYCLE,
+    BankBatch: BANK_BATCH_LIFECYCLE,
+    Disbursement: DISBURSEMENT_LIFECYCLE,
+    Failure: FAILURE_LIFECYCLE,
+    PaymentOrder: PAYMENT_ORDER_LIFECYCLE,
+    Refund: REFUND_LIFECYCLE,
+    Roster: ROSTER_LIFECYCLE,
+}
+
+__all__ = ["LIFECYCLES", "OPINION", "PASSWORD", "REASON", "Ask", "Desk", "Lifecycle", "Step"]

@@ -1,0 +1,123 @@
+"""Lifecycles as data: each status enum has one table of steps (DESIGN D5).
+
+Buttons, the inbox, confirm pages, the overdue list, the diagrams and the permission matrix all come from here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.base import Labelled
+from models.divisions import Level
+from models.officers import ActingOfficer, Role
+from models.organisations import OrganisationKind
+from models.warnings import Gate
+from policies.deadlines import Deadline
+from policies.permissions import Permission
+from policies.refusals import StepNotPossible
+
+
+class Desk(Labelled):
+    """A desk at a record; nobody sits at two desks of one record. （第二十三条）"""
+
+    TOWNSHIP_CLERK = "township_clerk", "乡镇经办"
+    TOWNSHIP_HEAD = "township_head", "乡镇负责人"
+    DEPARTMENT_CLERK = "department_clerk", "主管部门经办"
+    DEPARTMENT_REVIEWER = "department_reviewer", "主管部门审核"
+    FINANCE_CLERK = "finance_clerk", "财政经办"
+    FINANCE_REVIEWER = "finance_reviewer", "财政审核"
+
+    @property
+    def post(self) -> tuple[OrganisationKind, Level, Role]:
+        """Return the kind, level and role of the post that sits here."""
+        return _POSTS[self]
+
+    def seats(self, by: ActingOfficer) -> bool:
+        """Tell whether the officer's post sits at this desk."""
+        return (by.kind, by.level, by.role) == self.post
+
+
+_POSTS = {
+    Desk.TOWNSHIP_CLERK: (OrganisationKind.TOWNSHIP, Level.TOWNSHIP, Role.CLERK),
+    Desk.TOWNSHIP_HEAD: (OrganisationKind.TOWNSHIP, Level.TOWNSHIP, Role.HEAD),
+    Desk.DEPARTMENT_CLERK: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.CLERK),
+    Desk.DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.REVIEWER),
+    Desk.FINANCE_CLERK: (OrganisationKind.FINANCE, Level.COUNTY, Role.CLERK),
+    Desk.FINANCE_REVIEWER: (OrganisationKind.FINANCE, Level.COUNTY, Role.REVIEWER),
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One field of a step's confirm page; its name is the verb's keyword."""
+
+    name: str
+    label: str
+    kind: str = "textarea"
+    """text, textarea, choice, checkbox, number or password (re-authentication: checked by the console)."""
+    required: bool = True
+    choices: tuple[tuple[str, str], ...] = ()
+    help: str = ""
+
+
+OPINION = Ask("opinion", "意见", required=False)
+REASON = Ask("reason", "退回原因")
+PASSWORD = Ask("password", "登录口令（拨付前复核身份）", kind="password")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: everything about it is on its one line."""
+
+    verb: str
+    source: Labelled
+    target: Labelled | None
+    """None: back to the status kept in `resume_status`."""
+    permission: Permission | None = None
+    label: str = ""
+    desk: Desk | None = None
+    """None: a step of the system (results, completion), never a button."""
+    due: Deadline | None = None
+    """The time allowed from the record's arrival at the organisation; steps of one organisation share it."""
+    asks: tuple[Ask, ...] = ()
+    forward: bool = True
+    """The way onward (inbox, primary action); False for return and withdraw."""
+    gate: Gate | None = None
+    """The gate of warning rules that is run first. （第十八条）"""
+    resume_at: Labelled | None = None
+    """Where a returned record comes back to."""
+    consequence: str = ""
+    """What the confirm page says will happen."""
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """All steps of one noun."""
+
+    noun: str
+    title: str
+    steps: tuple[Step, ...]
+    ends: frozenset[str] = field(default_factory=frozenset)
+
+    def step(self, verb: str, status: Any, title: str = "") -> Step:
+        """Return the step `verb` from `status`. Raises StepNotPossible."""
+        for step in self.steps:
+            if step.verb == verb and step.source == status:
+                return step
+        label = next((step.label for step in self.steps if step.verb == verb), verb)
+        raise StepNotPossible(title=title or self.title, status=getattr(status, "label", status), step=label)
+
+    def steps_from(self, status: Any) -> tuple[Step, ...]:
+        """Return the steps that leave `status`."""
+        return tuple(step for step in self.steps if step.source == status)
+
+    def onward(self, status: Any) -> Step | None:
+        """Return the desk step that leads onward from `status`: whose turn it is, and by when."""
+        return next((step for step in self.steps_from(status) if step.forward and step.desk), None)
+
+    def due(self, status: Any) -> Deadline | None:
+        """Return the limit that runs while a record stands in `status`."""
+        return next((step.due for step in self.steps_from(status) if step.forward and step.due), None)
+
+    def awaits(self, desk: Desk) -> tuple[Any, ...]:
+        """Return the statuses in which it is this desk's turn."""
+        return tuple(dict.fromkeys(s.source for s in self.steps if s.forward and s.desk == desk))

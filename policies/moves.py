@@ -1,0 +1,301 @@
+"""`move()` and `move_many()`: the only writers of a status (DESIGN D5).
+
+A move is a guarded UPDATE (status and version as read: no row means somebody was faster), the holder of the desk, the
+event and the deadline, all in the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session
+
+from models.base import Table, county_of
+from models.events import DeskHolder, Event
+from models.officers import ActingOfficer
+from policies.clock import now, today
+from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
+from policies.permissions import Permission
+from policies.refusals import FasterColleague, NotAllowed, SamePersonTwice
+from policies.working_days import add_working_days, working_days_left
+
+Record = TypeVar("Record", bound=Table)
+
+
+def title_of(record: Any) -> str:
+    """Return how officers name a record: its kind and number."""
+    lifecycle = LIFECYCLES.get(type(record))
+    kind = lifecycle.title if lifecycle else type(record).__title__
+    return f"{kind}{getattr(record, 'number', '') if not hasattr(record, 'number_index') else ''}"
+
+
+def begin(
+    session: Session,
+    record: Record,
+    *,
+    by: ActingOfficer,
+    label: str,
+    desk: Desk | None,
+    facts: dict[str, Any] | None = None,
+) -> Record:
+    """Add a newborn record with its first event and its first deadline."""
+    moment = now(session)
+    fields: Any = record
+    fields.arrived_at = moment
+    lifecycle = LIFECYCLES[type(record)]
+    limit = lifecycle.due(fields.status)
+    if limit and hasattr(fields, "due_on"):
+        fields.due_on = add_working_days(session, moment.date(), limit.working_days)
+    session.add(record)
+    session.flush()
+    hold_desk(session, record, desk, by, lifecycle.noun)
+    _write_event(session, record, lifecycle.noun, "begin", label, desk, by, moment, "", str(fields.status), "", facts)
+    return record
+
+
+def move(
+    session: Session,
+    record: Record,
+    verb: str,
+    *,
+    by: ActingOfficer,
+    opinion: str = "",
+    facts: dict[str, Any] | None = None,
+) -> Record:
+    """Take one step: guarded, recorded, with the next deadline. （第二十三条）
+
+    Raises StepNotPossible when the status has no such step, NotAllowed when the post sits at another desk,
+    SamePersonTwice when the person already holds another desk of this record, FasterColleague when the record has
+    changed since it was read.
+    """
+    fields: Any = record
+    lifecycle = LIFECYCLES[type(record)]
+    step = lifecycle.step(verb, fields.status, title_of(record))
+    require_desk(step, by)
+    moment = now(session)
+    before = fields.status
+    values = _next_values(session, fields, lifecycle, step, moment)
+    hold_desk(session, record, step.desk, by, lifecycle.noun)
+    model = type(record)
+    columns = sa.inspect(model, raiseerr=True).columns
+    guard = (columns["id"] == fields.id) & (columns["status"] == before) & (columns["version"] == fields.version)
+    done = session.execute(
+        sa.update(model).where(guard).values(values), execution_options={"synchronize_session": False}
+    )
+    if done.rowcount == 0:  # type: ignore[attr-defined]
+        raise FasterColleague(title=title_of(record))
+    session.refresh(record)
+    _write_event(
+        session,
+        record,
+        lifecycle.noun,
+        verb,
+        step.label,
+        step.desk,
+        by,
+        moment,
+        str(before),
+        str(fields.status),
+        opinion,
+        facts,
+    )
+    return record
+
+
+def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step, moment: datetime) -> dict[str, Any]:
+    target = step.target if step.target is not None else fields.resume_status
+    values: dict[str, Any] = {"status": target, "version": fields.version + 1}
+    if not hasattr(fields, "due_on"):
+        return values
+    limit, former = lifecycle.due(target), lifecycle.due(fields.status)
+    if step.resume_at is not None:  # returned: the clock stops and keeps what is left
+        left = working_days_left(session, moment.date(), fields.due_on) if fields.due_on else None
+        return values | {"resume_status": step.resume_at, "days_left": left, "due_on": None, "arrived_at": moment}
+    if step.target is None:  # resumed: the clock goes on with what was left
+        left = fields.days_left
+        due = moment.date() if left is not None and left <= 0 else None
+        due = add_working_days(session, moment.date(), left) if left is not None and left > 0 else due
+        return values | {"due_on": due, "days_left": None, "resume_status": None, "arrived_at": moment}
+    if limit is not None and limit is former and step.forward:  # one organisation, one clock
+        return values
+    due = add_working_days(session, moment.date(), limit.working_days) if limit else None
+    return values | {"due_on": due, "arrived_at": moment}
+
+
+def require_desk(step: Step, by: ActingOfficer) -> None:
+    """Let only the post that sits at the step's desk take it. Raises NotAllowed."""
+    if step.desk is not None and not step.desk.seats(by):
+        permission = step.permission or Permission.ROSTER_VIEW
+        raise NotAllowed(post=by.post, permission=f"{permission.label}（{step.desk.label}）")
+
+
+def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOfficer, noun: str) -> None:
+    """Seat the person at one desk of the record, for ever. （第二十三条） Raises SamePersonTwice.
+
+    The key of `desk_holders` admits one desk per person and record; the event's foreign key holds it from behind.
+    """
+    if desk is None:
+        return
+    seat = {"noun": noun, "record_id": record.id, "person": by.person}
+    session.execute(
+        insert(DeskHolder)
+        .values(division_code=record.division_code, desk=desk, **seat)
+        .on_conflict_do_nothing(index_elements=["noun", "record_id", "person"])
+    )
+    held = session.execute(
+        sa.select(DeskHolder.desk).filter_by(**seat)  # type: ignore[call-overload]
+    ).scalar_one()
+    if held != desk:
+        raise SamePersonTwice(officer=by.name, desk=Desk(held).label, title=title_of(record), next_desk=desk.label)
+
+
+def record_event(
+    session: Session,
+    record: Any,
+    verb: str,
+    *,
+    by: ActingOfficer,
+    label: str,
+    noun: str = "",
+    desk: Desk | None = None,
+    opinion: str = "",
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Record a fact that moves no status (a line held, an account shown); seats the person when `desk` is given."""
+    lifecycle = LIFECYCLES.get(type(record))
+    kind = noun or (lifecycle.noun if lifecycle else str(record.__tablename__))
+    hold_desk(session, record, desk, by, kind)
+    status = str(getattr(record, "status", "") or "")
+    _write_event(session, record, kind, verb, label, desk, by, now(session), status, status, opinion, facts)
+
+
+def _write_event(
+    session: Session,
+    record: Any,
+    noun: str,
+    verb: str,
+    label: str,
+    desk: Desk | None,
+    by: ActingOfficer,
+    moment: datetime,
+    before: str,
+    after: str,
+    opinion: str,
+    facts: dict[str, Any] | None,
+) -> None:
+    event = {
+        "county_code": county_of(record.division_code),
+        "division_code": record.division_code,
+        "noun": noun,
+        "record_id": record.id,
+        "verb": verb,
+        "label": label,
+        "desk": desk,
+        "officer_id": by.officer_id,
+        "person": by.person,
+        "officer_name": by.name,
+        "post": by.post,
+        "from_status": before,
+        "to_status": after,
+        "opinion": opinion,
+        "facts": facts or {},
+        "business_at": moment,
+    }
+    session.execute(sa.insert(Event).values(event))
+
+
+MANY = """
+with moved as (
+    update {table} set status = :target{version}{deadline}
+    where id = any (:ids) and status = :source
+    returning id, division_code
+)
+select id, division_code from moved
+"""
+
+
+def move_many(
+    session: Session,
+    model: type[Table],
+    verb: str,
+    ids: Sequence[int],
+    *,
+    by: ActingOfficer,
+    opinion: str = "",
+    facts: dict[str, Any] | None = None,
+    events: bool = True,
+) -> int:
+    """Take one step for many records in one statement per source status; return how many moved.
+
+    Rows that have left the source status in the meantime stay as they are: the caller compares the count.
+    events=False: the caller records one event for the whole (lines of a batch). Raises NotAllowed.
+    """
+    lifecycle = LIFECYCLES[model]
+    columns = sa.inspect(model, raiseerr=True).columns
+    moment = now(session)
+    moved = 0
+    for step in (step for step in lifecycle.steps if step.verb == verb and step.target is not None):
+        require_desk(step, by)
+        limit = lifecycle.due(step.target)
+        statement = MANY.format(
+            table=model.__tablename__,
+            version=", version = version + 1" if "version" in columns else "",
+            deadline=", due_on = :due, arrived_at = :moment" if "due_on" in columns else "",
+        )
+        due = add_working_days(session, today(session), limit.working_days) if limit else None
+        arguments = {"target": step.target, "source": step.source, "ids": list(ids), "due": due, "moment": moment}
+        rows = session.execute(sa.text(statement), arguments).all()
+        moved += len(rows)
+        if events and rows:
+            _write_events(session, lifecycle.noun, step, rows, by, moment, opinion, facts)
+    return moved
+
+
+def _write_events(
+    session: Session,
+    noun: str,
+    step: Step,
+    rows: Sequence[Any],
+    by: ActingOfficer,
+    moment: datetime,
+    opinion: str,
+    facts: dict[str, Any] | None,
+) -> None:
+    if step.desk is not None:
+        holders = [
+            {
+                "division_code": row.division_code,
+                "noun": noun,
+                "record_id": row.id,
+                "person": by.person,
+                "desk": step.desk,
+            }
+            for row in rows
+        ]
+        session.execute(insert(DeskHolder).on_conflict_do_nothing(), holders)
+    session.execute(
+        sa.insert(Event),
+        [
+            {
+                "county_code": county_of(row.division_code),
+                "division_code": row.division_code,
+                "noun": noun,
+                "record_id": row.id,
+                "verb": step.verb,
+                "label": step.label,
+                "desk": step.desk,
+                "officer_id": by.officer_id,
+                "person": by.person,
+                "officer_name": by.name,
+                "post": by.post,
+                "from_status": step.source,
+                "to_status": step.target,
+                "opinion": opinion,
+                "facts": facts or {},
+                "business_at": moment,
+            }
+            for row in rows
+        ],
+    )
