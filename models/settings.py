@@ -32,6 +32,8 @@ class Settings:
     port: int
     session_idle_minutes: int
     secure_cookies: bool
+    partner_key: str = ""
+    partner_patience_seconds: float = 15
 
     @property
     def movable_clock(self) -> bool:
@@ -78,4 +80,6 @@ def settings() -> Settings:
         port=_number("YIKATONG_PORT", 8000, 1, 65535),
         session_idle_minutes=_number("YIKATONG_IDLE_MINUTES", 30, 1, 480),
         secure_cookies=mode == "production",
+        partner_key=env.get("YIKATONG_PARTNER_KEY", ""),
+        partner_patience_seconds=_number("YIKATONG_PARTNER_SECONDS", 15, 1, 300),
     )
