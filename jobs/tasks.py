@@ -1,1 +1,54 @@
-"""Tasks by name: thin calls of workflows, each idempotent, each retried with growing pauses."""
+"""Tasks by name: thin calls of workflows, each idempotent; one that must wait for the outside is retried."""
+
+from procrastinate import RetryStrategy
+
+from jobs.sweeps import sweep_all
+from models.base import REGION_CODE
+from models.divisions import Level
+from models.officers import system_principal
+from workflows.checks import run_check
+from workflows.imports import run_import
+from workflows.jobs import Waiting, follow
+from workflows.outbox import DELIVER, deliver
+from workflows.queue import queue
+
+UNTIL_ANSWERED = RetryStrategy(wait=2, linear_wait=1, retry_exceptions=[Waiting])
+"""2, 3, 4 … seconds between tries, without end: a closed counter opens again."""
+
+SWEEP_CRON = "*/5 * * * * *"
+STALLED_AFTER_S = 10
+HEARTBEAT_S = 2
+
+
+@queue.task(name=DELIVER, retry=UNTIL_ANSWERED)
+def deliver_message(outbox_id: int, division_code: str) -> None:
+    """Put one question of the outbox to the outside, or ask what became of it."""
+    if not deliver(outbox_id, division_code):
+        raise Waiting("对方尚未答复")
+
+
+@queue.task(name="import_roster", retry=UNTIL_ANSWERED)
+def import_roster(job_id: int, post_id: int) -> None:
+    """Read, check and apply one uploaded roster workbook."""
+    follow(job_id, post_id, run_import)
+
+
+@queue.task(name="check_roster", retry=UNTIL_ANSWERED)
+def check_roster(job_id: int, post_id: int) -> None:
+    """Ask police and banks about a roster's lines, then run the warning rules."""
+    follow(job_id, post_id, run_check)
+
+
+@queue.periodic(cron=SWEEP_CRON)
+@queue.task(name="sweep", queueing_lock="sweep", lock="sweep")
+def sweep(timestamp: int) -> None:
+    """Ask after everything that is under way outside; purge what has expired."""
+    sweep_all(system_principal(REGION_CODE, Level.REGION, "定时任务"))
+
+
+@queue.periodic(cron=SWEEP_CRON)
+@queue.task(name="rescue", queueing_lock="rescue", pass_context=False)
+async def rescue(timestamp: int) -> None:
+    """Hand the jobs of a killed worker to a living one."""
+    for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+        await queue.job_manager.retry_job(job)

@@ -1,0 +1,41 @@
+"""What is asked again and again: funding, credits, results, statements; and what has expired is purged."""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import text
+
+from integrations.errors import Unavailable, Unknown
+from models.database import transaction
+from models.officers import ActingOfficer
+from policies.clock import now
+from workflows import bank_batches, payment_orders
+
+log = structlog.get_logger()
+
+
+def purge_files(by: ActingOfficer) -> int:
+    """Empty the content of files past their time; their names and digests stay. （第三十条）"""
+    with transaction(by) as session:
+        done = session.execute(
+            text("update stored_files set content = '' where expires_at < :now and content <> ''"), {"now": now(session)}
+        )
+        return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
+    "funding": payment_orders.ask_funding,
+    "results": bank_batches.fetch_results,
+    "files": purge_files,
+}
+
+
+def sweep_all(by: ActingOfficer) -> dict[str, int]:
+    """Run each sweep; one whose other side is away waits for the next round and is logged."""
+    counts: dict[str, int] = {}
+    for name, sweep in SWEEPS.items():
+        try:
+            counts[name] = sweep(by)
+        except (Unavailable, Unknown) as away:
+            log.warning("sweep waits", sweep=name, problem=type(away).__name__)
+    return counts
