@@ -170,8 +170,8 @@ def ask_application(number: str) -> ApplicationState:
 def return_funds(refund: RefundApplication) -> RefundStatus:
     """Report a refund to the budget system; idempotent by its number. （第二十一条、第二十二条）
 
-    Raises Unavailable; Unknown (ask_refund first); Rejected with the code PAY_APP_UNKNOWN, BGT_DIFFERS, REFUND_TOO_MUCH,
-    FIELD_WRONG or REFUND_NO_REUSED.
+    Raises Unavailable; Unknown (ask_refund first); Rejected with the code PAY_APP_UNKNOWN, BGT_DIFFERS,
+    REFUND_TOO_MUCH, FIELD_WRONG or REFUND_NO_REUSED.
     """
     told = transport.budget_system().write("POST", "/refunds", refund.wire()).json()
     return RefundStatus(told["STATUS"], _moment(told["RETURNED_AT"]), told["REASON"])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from integrations import transport
 from models.households import IdentityOutcome
@@ -43,7 +44,7 @@ def check_people(people: Sequence[PersonQuery]) -> list[PersonAnswer]:
     return answers
 
 
-def _answer(told: dict[str, str | None]) -> PersonAnswer:
+def _answer(told: dict[str, Any]) -> PersonAnswer:
     died_on = told["died_on"]
     return PersonAnswer(
         reference=str(told["reference"]),

@@ -135,7 +135,7 @@ def ask_credit(agent_account: str, reference: str) -> datetime | None:
 
 
 def return_funds(funds: FundsReturn) -> ReturnReceipt:
-    """Order the bank to send money from the agent account back to the treasury; idempotent by its number. （第二十二条）
+    """Order money from the agent account back to the treasury; idempotent by its number. （第二十二条）
 
     Raises Unavailable; Unknown (ask_return first); Rejected with the code AM04 (the account is short), AGENT_ACCOUNT or
     RETURN_NO_REUSED.
