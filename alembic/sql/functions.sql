@@ -96,6 +96,22 @@ create function entitlements_paid(keys text[]) returns table (entitlement_key te
     where s.entitlement_key = any (keys)
 $$;
 
+-- The same entitlement on other rosters of the county: asked for a roster inside the caller's range, townships only.
+create function entitlements_rostered(division text, roster bigint)
+    returns table (entitlement_key text, townships text)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+    select l.entitlement_key, string_agg(distinct d.name, '、')
+    from roster_lines l
+    join roster_lines o on o.county_code = l.county_code and o.entitlement_key = l.entitlement_key
+        and o.roster_id <> l.roster_id and o.state <> 'stopped'
+    join rosters r on r.division_code = o.division_code and r.id = o.roster_id and r.status <> 'closed'
+    join divisions d on d.code = o.division_code
+    where l.division_code = division and l.roster_id = roster
+        and division >= current_setting('app.scope_from', true) collate "C"
+        and division < current_setting('app.scope_to', true) collate "C"
+    group by l.entitlement_key
+$$;
+
 create function keepers_of(indexes bytea[]) returns table (id_index bytea, township text)
     language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
     select m.id_index, c.name || d.name
