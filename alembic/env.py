@@ -29,7 +29,7 @@ def compare_type(_: object, __: object, ___: object, stored: object, declared: o
 def run() -> None:
     """Run the migrations in one transaction on one connection."""
     given = context.config.attributes.get("connection")
-    engine = None if given is not None else sa.create_engine(settings().database_url)
+    engine = None if given is not None else sa.create_engine(settings().database_url, poolclass=sa.NullPool)
     with given.begin() if engine is None else engine.begin() as connection:
         context.configure(
             connection=given if engine is None else connection,

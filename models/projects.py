@@ -1,4 +1,4 @@
-"""The catalogue: subsidy projects, their standards, a county's choice, notice periods and budget links. （第六至十条）"""
+"""The catalogue: subsidy projects, their standards, notice periods and budget links. （第六至十条）"""
 
 from datetime import date
 from decimal import Decimal
@@ -7,7 +7,15 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, RowScope, Table, column, division, enum_type, identity
-from models.divisions import Level
+
+
+class PolicyLevel(Labelled):
+    """Whose policy a subsidy is; central policies have no division of their own here. （第六条）"""
+
+    CENTRAL = "central", "中央"
+    REGION = "region", "自治区"
+    LEAGUE = "league", "盟市"
+    COUNTY = "county", "旗县（市、区）"
 
 
 class ProjectStatus(Labelled):
@@ -38,7 +46,7 @@ class SubsidyProject(Table, table=True):
     short_name: str = column("简称", "")
     sector: str = column("主管领域", help="农牧、民政等")
     domain: str = column("领域", "", help="通报分组：农业、牧业、林业、社会保障等")
-    policy_level: Level = column("政策级次", sa_type=enum_type(Level))
+    policy_level: PolicyLevel = column("政策级次", sa_type=enum_type(PolicyLevel))
     funding_object: str = column("补贴对象", "", help="户或人")
     unit: str = column("计量单位", "")
     period_kind: str = column("发放周期", "")

@@ -262,7 +262,7 @@ def upgrade() -> None:
     sa.Column('short_name', sa.Text(), nullable=False, comment='简称'),
     sa.Column('sector', sa.Text(), nullable=False, comment='主管领域：农牧、民政等'),
     sa.Column('domain', sa.Text(), nullable=False, comment='领域：通报分组：农业、牧业、林业、社会保障等'),
-    sa.Column('policy_level', sa.Enum('region', 'league', 'county', 'township', 'village', name='level', native_enum=False, create_constraint=True, length=40), nullable=False, comment='政策级次'),
+    sa.Column('policy_level', sa.Enum('central', 'region', 'league', 'county', name='policylevel', native_enum=False, create_constraint=True, length=40), nullable=False, comment='政策级次'),
     sa.Column('funding_object', sa.Text(), nullable=False, comment='补贴对象：户或人'),
     sa.Column('unit', sa.Text(), nullable=False, comment='计量单位'),
     sa.Column('period_kind', sa.Text(), nullable=False, comment='发放周期'),

@@ -1,0 +1,1 @@
+"""Tests: each names the sentence it proves, on a real PostgreSQL."""

@@ -1,0 +1,166 @@
+"""Fixtures: one embedded PostgreSQL per run, a fresh database per test, a small world of officers.
+
+`database`   a fresh database (migrated, reference data); with `county` it also holds the world's officers
+`county`     the `World` of tests/factories.py: who may act, in two counties of two leagues
+`as_`        `with as_(county.township.clerk) as session:` one committed transaction of the application's role
+`owner`      `with owner() as session:` one committed transaction of the owner, past every row policy
+`session`    an open owner's session for the length of a test, for factories and verbs; never committed by itself
+`sandboxes`  the police, the budget system and the banks as processes of their own
+
+`PG=15` runs everything on Debian's PostgreSQL 15.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import make_url
+from sqlmodel import Session
+
+from models.cluster import Cluster
+from models.crypto import make_key_file
+from models.database import forget_engines, transaction
+from models.officers import ActingOfficer
+from models.settings import settings
+from tests.factories import World, build_world
+from workflows import reference_data
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = "template_reference"
+WORLD = "template_world"
+NUMBERS = count(1)
+
+Owner = Callable[[], AbstractContextManager[Session]]
+As = Callable[[ActingOfficer | None], AbstractContextManager[Session]]
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user may enter, gone after the run."""
+    folder = Path(tempfile.mkdtemp(prefix="ykt-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[str]:
+    """The address of the embedded server (Debian's 15 with PG=15)."""
+    version: Literal["15", "18"] = "15" if os.environ.get("PG") == "15" else "18"
+    with Cluster(home, version, durable=False) as url:
+        yield url
+
+
+def address(server: str, name: str) -> str:
+    """Return the owner's address of one database of the server."""
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def point_at(url: str, keys: Path) -> None:
+    """Point this process (and its children) at a database, as test."""
+    os.environ |= {"YIKATONG_MODE": "test", "YIKATONG_DATABASE_URL": url, "YIKATONG_KEYS": str(keys)}
+    os.environ |= {"YIKATONG_DATA": str(keys.parent)}
+    settings.cache_clear()
+    forget_engines()
+
+
+def statement(server: str, sql: str) -> None:
+    """Run one statement outside any transaction on the server's maintenance database."""
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, hide_parameters=True)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(sql)
+
+
+def migrate(target: str = "head", *, down: bool = False) -> None:
+    """Migrate the database that the settings name."""
+    config = Config(toml_file=str(ROOT / "pyproject.toml"))
+    (command.downgrade if down else command.upgrade)(config, target)
+
+
+@contextmanager
+def owner_session(url: str) -> Iterator[Session]:
+    """One committed transaction of the owner."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@pytest.fixture(scope="session")
+def keys(home: Path) -> Path:
+    """The key file of this run."""
+    path = home / "keys.json"
+    make_key_file(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def database_url(server: str, keys: Path) -> str:
+    """The migrated template with reference data. Nobody may stay connected to it."""
+    statement(server, f"create database {REFERENCE}")
+    url = address(server, REFERENCE)
+    point_at(url, keys)
+    migrate()
+    with owner_session(url) as session:
+        reference_data.load(session)
+    with owner_session(url) as session:
+        session.execute(sa.text("analyze"))
+    return url
+
+
+@pytest.fixture(scope="session")
+def world_template(server: str, database_url: str, keys: Path) -> World:
+    """The template that also holds the world's organisations and officers."""
+    statement(server, f"create database {WORLD} template {REFERENCE}")
+    url = address(server, WORLD)
+    point_at(url, keys)
+    with owner_session(url) as session:
+        return build_world(session)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, server: str, keys: Path) -> Iterator[str]:
+    """A fresh database, cloned; the settings of this process name it. Yields the owner's address."""
+    inhabited = "county" in request.fixturenames
+    request.getfixturevalue("world_template" if inhabited else "database_url")
+    name = f"test_{next(NUMBERS)}"
+    statement(server, f"create database {name} template {WORLD if inhabited else REFERENCE}")
+    url = address(server, name)
+    point_at(url, keys)
+    yield url
+    forget_engines()
+    statement(server, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def county(database: str, world_template: World) -> World:
+    """The world of the fresh database: a county with two townships, and another county in another league."""
+    return world_template
+
+
+@pytest.fixture
+def owner(database: str) -> Owner:
+    """Transactions of the owner, past every row policy."""
+    return lambda: owner_session(database)
+
+
+@pytest.fixture
+def as_(database: str) -> As:
+    """Transactions of the application's role, as an officer (None: nobody)."""
+    return transaction
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Session]:
+    """An open owner's session for the length of one test."""
+    engine = sa.create_engine(database, poolclass=sa.NullPool, hide_parameters=True)
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
