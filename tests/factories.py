@@ -24,6 +24,8 @@ from models.payment_orders import AgentAccount, AgentBank
 from models.projects import NoticePeriod, ProjectLink, ProjectStandard, SubsidyProject
 from models.rosters import LineState, PayeeRelation, Roster, RosterLine, RosterStatus
 from policies.clock import now, today
+from policies.entitlements import entitlement_key
+from policies.identities import name_key
 from policies.lifecycles import Desk
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.working_days import add_working_days
