@@ -1,0 +1,251 @@
+"""The rows of an import in the database: staged by COPY, matched with the registry by joins, applied by one statement.
+
+`COPY FROM` into a table under row policies is refused for the application's role, so rows go into a temporary table
+and from there, under the policies, into `import_rows`; no query is made per row (DESIGN D2).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models.crypto import ring
+from models.imports import RosterImport
+from models.projects import SubsidyProject
+from models.rosters import Roster
+from policies.entitlements import entitlement_key
+from policies.identities import mask_name, name_key
+from reports.sheets.findings import Findings
+from reports.sheets.rosters import Chunk, RosterSheet
+
+STAGING = """
+create temporary table staging (
+    row_number integer, village text, group_name text, head_name text, name text, name_key text, id_number bytea,
+    id_index bytea, payee_name text, account_number bytea, account_index bytea, bank_name text, quantity_milli bigint,
+    standard_units bigint, amount_fen bigint, component text, entitlement_key text, note text
+) on commit drop
+"""
+_TEXT, _BYTES, _NUMBER = "text", "bytea", "int8"
+STAGED_TYPES = (
+    ["int4", *[_TEXT] * 5, _BYTES, _BYTES, _TEXT, _BYTES, _BYTES, _TEXT, *[_NUMBER] * 3, _TEXT, _TEXT, _TEXT]
+)  # fmt: skip
+
+TAKE_OVER = """
+insert into import_rows (division_code, import_id, row_number, village, group_name, head_name, name, name_key,
+    id_number, id_index, payee_name, account_number, account_index, bank_name, quantity, standard, amount_fen,
+    component, entitlement_key, note)
+select :division, :import, row_number, village, group_name, head_name, name, name_key, id_number, id_index, payee_name,
+    account_number, account_index, bank_name, quantity_milli / 1000.0, standard_units / 10000.0, amount_fen,
+    component, entitlement_key, note
+from staging
+on conflict do nothing
+"""
+
+# The registry is asked once for the whole sheet. `payee` is the person himself or the head of his household.
+MATCHED = """
+with heads as (
+    select distinct on (household_id) household_id, id, name, name_key from members
+    where division_code = :division and relation in ('02', '01') order by household_id, relation desc, id
+), known as (
+    select distinct on (member_id, number_index) * from accounts
+    where division_code = :division order by member_id, number_index, is_payment desc, id desc
+), people as (
+    select r.*, m.id as member_id, m.household_id, m.name as known_name, m.name_key as known_key,
+        m.phone is not null as has_phone, m.added_on, h.name as known_head,
+        case when r.payee_name in ('', m.name_key) then m.id when r.payee_name = h.name_key then h.id end as payee_id,
+        case when r.payee_name in ('', m.name_key) then m.name when r.payee_name = h.name_key then h.name end
+            as known_payee
+    from import_rows r
+    left join members m on m.division_code = :division and m.id_index = r.id_index
+    left join heads h on h.household_id = m.household_id
+    where r.division_code = :division and r.import_id = :import
+), matched as (
+    select p.*, coalesce(a.id, d.id) as account_id, coalesce(a.number, d.number) as known_number,
+        coalesce(a.number_index, d.number_index) as known_index, coalesce(a.bank_name, d.bank_name) as known_bank,
+        coalesce(a.bank_code, d.bank_code) as known_code, coalesce(a.is_card, d.is_card) as is_card,
+        coalesce(a.is_payment, d.is_payment) as is_payment
+    from people p
+    left join known a on a.member_id = p.payee_id and a.number_index = p.account_index
+    left join known d on d.member_id = p.payee_id and d.is_payment and p.account_index is null
+)
+"""
+
+FINDINGS = (
+    MATCHED
+    + """
+select row_number, id_index, member_id, known_name, known_key is distinct from name_key as other_name, payee_id,
+    account_id, account_index is null as no_account, is_payment
+from matched
+where member_id is null or known_key <> name_key or payee_id is null or account_id is null
+    or account_index is null or not is_payment
+order by row_number
+"""
+)
+
+_APPLY_MATCHED = """
+, land as (
+    select household_id, sum(case when kind in ('contracted_land', 'leased_in') then quantity else -quantity end) as mu
+    from assets where division_code = :division
+        and kind in ('contracted_land', 'leased_in', 'leased_out', 'excluded_land')
+    group by household_id having bool_or(kind = 'contracted_land')
+), previous as (
+    select l.id_index, l.component, sum(l.amount_fen) as amount_fen
+    from roster_lines l join rosters o on o.division_code = l.division_code and o.id = l.roster_id
+    where l.division_code = :division and o.division_code = :division and o.project_id = :project
+        and l.state <> 'stopped' and o.period_start = (
+            select max(period_start) from rosters
+            where division_code = :division and project_id = :project and period_start < :period_start)
+    group by l.id_index, l.component
+)
+insert into roster_lines (county_code, division_code, roster_id, sequence, household_id, member_id, village, group_name,
+    head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number, account_index,
+    bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state, state_reason, note,
+    account_is_card, contracted_area_mu, previous_amount_fen, phone_present, member_added_on, reviewed_on)
+select :county, :division, :roster, row_number() over (order by x.row_number), x.household_id, x.member_id,
+    coalesce(nullif(x.village, ''), h.village), coalesce(nullif(x.group_name, ''), h.group_name),
+    coalesce(x.known_head, h.head_name), x.known_name, x.id_number, x.id_index, x.known_payee,
+    case when x.payee_id = x.member_id then 'self' else 'head' end, x.account_id,
+    coalesce(x.account_number, x.known_number), x.known_index, x.known_bank, x.known_code, x.quantity, x.standard,
+    x.amount_fen, x.component, x.entitlement_key, 'active', '', x.note, x.is_card, land.mu, previous.amount_fen,
+    x.has_phone, x.added_on, h.reviewed_on
+from matched x
+join households h on h.division_code = :division and h.id = x.household_id
+left join land on land.household_id = x.household_id
+left join previous on previous.id_index = x.id_index and previous.component = x.component
+where x.member_id is not null and x.payee_id is not null and x.account_id is not null and x.known_key = x.name_key
+"""
+APPLY = MATCHED + _APPLY_MATCHED
+
+ROSTERED = """
+select r.row_number, o.number from import_rows r
+join roster_lines l on l.county_code = :county and l.entitlement_key = r.entitlement_key and l.state <> 'stopped'
+join rosters o on o.division_code = l.division_code and o.id = l.roster_id
+where r.division_code = :division and r.import_id = :import order by r.row_number
+"""
+
+
+def staged_upto(session: Session, record: RosterImport) -> int:
+    """Return the last row that an earlier run has staged; 0 for none."""
+    found = session.execute(
+        sa.text("select max(row_number) from import_rows where division_code = :division and import_id = :import"),
+        {"division": record.division_code, "import": record.id},
+    ).scalar_one_or_none()
+    return int(found or 0)
+
+
+def stage(session: Session, record: RosterImport, project: SubsidyProject, chunk: Chunk) -> None:
+    """Encrypt a chunk's rows, COPY them to the staging table, take them over under the row policies."""
+    session.execute(sa.text(STAGING))
+    driver = session.connection().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    with driver.cursor() as cursor, cursor.copy("copy staging from stdin (format binary)") as copy:
+        copy.set_types(STAGED_TYPES)
+        for row in _rows(chunk, project.code, record.period):
+            copy.write_row(row)
+    session.execute(sa.text(TAKE_OVER), {"division": record.division_code, "import": record.id})
+
+
+def _rows(chunk: Chunk, project_code: str, period: str) -> Iterator[tuple[Any, ...]]:
+    keys = ring()
+    seal, index = keys.seal, keys.index
+    text = chunk.texts
+    for place, number in enumerate(chunk.numbers):
+        if not chunk.matchable[place]:
+            continue
+        person, account, component = chunk.id_numbers[place], chunk.accounts[place], text["component"][place]
+        id_index, name = index("id", person), chunk.names[place]
+        yield (
+            number, text["village"][place], text["group_name"][place], text["head_name"][place], name, name_key(name),
+            seal(person), id_index, chunk.payees[place], seal(account) if account else None,
+            index("account", account) if account else None, text["bank_name"][place], chunk.quantity_milli[place],
+            chunk.standard_units[place], chunk.amount_fen[place], component,
+            entitlement_key(project_code, period, id_index, component), text["note"][place],
+        )  # fmt: skip
+
+
+def _plan_for_sets(session: Session) -> None:
+    # Fresh rows have no statistics yet: without this the planner expects one row and loops over the registry.
+    session.execute(sa.text("set local enable_nestloop = off"))
+
+
+def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
+    """Report rows whose person, name, payee or account the township's registry does not confirm. （第十一、十二条）"""
+    _plan_for_sets(session)
+    about = {"division": record.division_code, "import": record.id, "county": record.county_code}
+    rows = session.execute(sa.text(FINDINGS), about).all()
+    strangers = [row.id_index for row in rows if row.member_id is None]
+    session.execute(sa.text("set local enable_nestloop = on"))
+    keepers = _keepers(session, strangers)
+    for row in rows:
+        _report(row, sheet, keepers)
+    for row in session.execute(sa.text(ROSTERED), about).all():
+        what = f"该发放权已在清册 {row.number} 中，重复的明细不能重复发放"
+        sheet.findings.note(row.row_number, _column(sheet, "id_number"), what)
+
+
+def _keepers(session: Session, indexes: list[bytes]) -> dict[bytes, str]:
+    if not indexes:
+        return {}
+    found = session.execute(sa.text("select id_index, township from keepers_of(:indexes)"), {"indexes": indexes})
+    return {bytes(row.id_index): row.township for row in found}
+
+
+def _column(sheet: RosterSheet, name: str) -> int:
+    return sheet.header.columns.get(name, -1) if sheet.header else -1
+
+
+def _report(row: Any, sheet: RosterSheet, keepers: dict[bytes, str]) -> None:
+    findings: Findings = sheet.findings
+    if row.member_id is None:
+        keeper = keepers.get(bytes(row.id_index))
+        what = f"该人员由{keeper}登记，不在本乡镇" if keeper else "该身份证号不在本乡镇补贴对象基础信息库中"
+        remedy = (
+            "请由登记地造册，或办理虚拟户引用（第十一条）"
+            if keeper
+            else "请核对号码；新增对象先在基础信息库建档并核查身份"
+        )
+        findings.problem(row.row_number, _column(sheet, "id_number"), what, remedy)
+        return
+    if row.other_name:
+        what = f"姓名与登记的姓名（{mask_name(row.known_name)}）不一致"
+        remedy = "请核对姓名和身份证号；登记有误的先更正基础信息库"
+        findings.problem(row.row_number, _column(sheet, "name"), what, remedy)
+    account = _column(sheet, "account_number")
+    if row.payee_id is None:
+        if not row.other_name:
+            remedy = "请填写享受人本人或其户主；监护人、继承人收款须先经主管部门批准"
+            findings.problem(row.row_number, _column(sheet, "payee_name"), "收款人不是本人或户主", remedy)
+    elif row.account_id is None and row.no_account:
+        remedy = "请先为收款人登记社会保障卡账户（第十二条）"
+        findings.problem(row.row_number, account, "账号为空，收款人也没有登记的发放账户", remedy)
+    elif row.account_id is None:
+        remedy = "请核对账号；新账户先在“一卡通账户”登记并提交验证（第十二条）"
+        findings.problem(row.row_number, account, "该账号没有登记在收款人名下", remedy)
+    elif row.no_account:
+        findings.note(row.row_number, account, "账号为空，已按登记的发放账户补齐")
+    elif not row.is_payment:
+        findings.note(row.row_number, account, "该账号不是收款人当前的发放账户，请核对")
+
+
+def apply_rows(session: Session, record: RosterImport, roster: Roster) -> int:
+    """Copy the staged rows, with what the registry knows of them, onto the roster; return how many."""
+    _plan_for_sets(session)
+    done = session.execute(
+        sa.text(APPLY),
+        {
+            "division": record.division_code, "county": record.county_code, "import": record.id, "roster": roster.id,
+            "project": record.project_id, "period_start": record.period_start,
+        },
+    )  # fmt: skip
+    session.execute(sa.text("set local enable_nestloop = on"))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def purge(session: Session, record: RosterImport) -> None:
+    """Delete the staged rows: nothing of a person stays that no roster holds. （第三十条）"""
+    session.execute(
+        sa.text("delete from import_rows where division_code = :division and import_id = :import"),
+        {"division": record.division_code, "import": record.id},
+    )
