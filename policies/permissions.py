@@ -54,6 +54,7 @@ class Permission(Labelled):
     ROSTER_REPORT = "roster:report", "上报清册"
     ROSTER_RETURN = "roster:return", "退回清册"
     ROSTER_VIEW = "roster:view", "查看清册"
+    RULE_ENABLE = "rule:enable", "启用预警规则"
     RULE_SAVE = "rule:save", "维护预警规则"
     RULE_VIEW = "rule:view", "查看预警规则"
     STATEMENT_RECONCILE = "statement:reconcile", "对账"

@@ -23,6 +23,7 @@ from models.payment_orders import AgentBank
 from models.policy_rules import PolicyRule
 from models.projects import SubsidyProject
 from models.settings import settings
+from workflows.rules import seed_rules
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
@@ -77,6 +78,7 @@ def load(session: Session) -> None:
     load_projects(session)
     load_calendar(session)
     load_policy(session)
+    seed_rules(session)
     _put(
         session, insert(AgentBank), [dict(zip(("name", "cnaps", "prefix"), bank, strict=True)) for bank in AGENT_BANKS]
     )

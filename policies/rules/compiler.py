@@ -13,6 +13,7 @@ from typing import Protocol
 
 from policies.rules.facts import FACTS, Fact, Kind
 from policies.rules.messages import Part, parts_of
+from policies.rules.mistakes import RuleBroken, RuleMistake
 from policies.rules.sources import GATE, NOTHING
 from policies.rules.tree import Among, Between, Binary, Known, Literal, Name, Node, Unary, Value, names_in
 from policies.rules.types import DAYS_BETWEEN, checked
@@ -23,12 +24,29 @@ Parameters = dict[str, Value]
 class Rule(Protocol):
     """What the compiler reads of a rule."""
 
-    code: str
-    version: int
-    name: str
-    light: str
-    expression: str
-    message: str
+    @property
+    def code(self) -> str:
+        """Return the code, unique within a gate."""
+
+    @property
+    def version(self) -> int:
+        """Return the version that hits keep."""
+
+    @property
+    def name(self) -> str:
+        """Return the Chinese name."""
+
+    @property
+    def light(self) -> str:
+        """Return red, yellow or blue."""
+
+    @property
+    def expression(self) -> str:
+        """Return the condition."""
+
+    @property
+    def message(self) -> str:
+        """Return the template of the message."""
 
 
 @dataclass
@@ -75,7 +93,7 @@ class Compiled:
 def compile_gate(rules: Sequence[Rule]) -> tuple[str, Parameters]:
     """Return one SELECT over all lines of a roster for all these rules, and its parameters.
 
-    The caller adds division_code, roster_id and today. Raises SyntaxMistake, UnknownFact, TypeMismatch.
+    The caller adds division_code, roster_id and today. Raises RuleBroken: a rule that can't be run stops the gate.
     """
     binder = Binder()
     compiled = [_compile(number, rule, binder) for number, rule in enumerate(rules)]
@@ -100,9 +118,12 @@ def _cases(cases: Iterable[tuple[int, str]]) -> str:
 
 
 def _compile(number: int, rule: Rule, binder: Binder) -> Compiled:
-    node = checked(rule.expression)
+    try:
+        node, parts = checked(rule.expression), parts_of(rule.message)
+    except RuleMistake as mistake:
+        raise RuleBroken(code=rule.code, name=rule.name, problem=str(mistake)) from mistake
     facts = tuple(FACTS[name] for name in names_in(node))
-    return Compiled(number, rule, condition_sql(node, binder), facts, parts_of(rule.message))
+    return Compiled(number, rule, condition_sql(node, binder), facts, parts)
 
 
 def condition_sql(node: Node, binder: Binder) -> str:

@@ -37,6 +37,10 @@ class TypeMismatch(RuleMistake):
     """{where}第 {line} 行第 {column} 列类型不符：{problem}{pointer}"""
 
 
+class RuleBroken(Refused):
+    """预警规则 {code}（{name}）不能执行，业务已暂停，请联系规则维护人员更正后再办理：{problem}"""
+
+
 def _pointer(source: str, start: int, at: int) -> str:
     end = source.find("\n", start)
     text = source[start : len(source) if end < 0 else end]
