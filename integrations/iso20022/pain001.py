@@ -171,6 +171,7 @@ class _Transaction:
 
     def __init__(self) -> None:
         self.element = etree.Element("CdtTrfTxInf")
+        self.element.tail = "\n"  # One payment a line, so that whoever finds a mistake can name it.
         ids = etree.SubElement(self.element, "PmtId")
         self.instruction = _add(ids, "InstrId")
         self.end_to_end = _add(ids, "EndToEndId")
