@@ -29,6 +29,8 @@ ACCOUNT_LIFECYCLE = Lifecycle(
             Desk.TOWNSHIP_CLERK,
             consequence="由代理金融机构验证，通过后方可使用（第十二条）。",
         ),
+        Step("recheck", S.VERIFIED, S.VERIFYING, label="再次验证"),
+        Step("recheck", S.DORMANT, S.VERIFYING, label="再次验证"),
         Step("fall_dormant", S.VERIFIED, S.DORMANT, label="银行通知不动户"),
         Step("fall_dormant", S.VERIFYING, S.DORMANT, label="银行通知不动户"),
         Step("activate", S.DORMANT, S.VERIFIED, label="已激活"),
