@@ -1,0 +1,228 @@
+"""The demo's organisations and one officer per post and level, with random passwords and one-time secrets.
+
+The passwords exist twice: as Argon2 digests in the database, and in a file that only its owner can read, which the
+demo prints at every start. Nothing is ever a default. （第二十三条、第三十条）
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyotp
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from demo.names import HAN, MONGOLIAN, a_name
+from demo.people import COUNTY, PLACES, SECOND_COUNTY
+from models.base import REGION_CODE, county_of
+from models.crypto import id_index
+from models.divisions import Division
+from models.officers import Officer, Post, Role
+from models.organisations import Organisation, OrganisationKind
+from policies.identities import id_check
+from workflows.sessions import hasher
+
+FILE = "officers.json"
+IN_POST_FROM = date(2024, 4, 2)
+OFFICER_SEQUENCE = 990
+"""Officers' fictitious identity numbers take the sequence code that the population leaves free."""
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without the letters and digits that are mistaken for each other."""
+
+TOWNSHIP, DEPARTMENT, FINANCE, PLATFORM = (
+    OrganisationKind.TOWNSHIP, OrganisationKind.DEPARTMENT, OrganisationKind.FINANCE, OrganisationKind.PLATFORM,
+)  # fmt: skip
+CLERK, REVIEWER, HEAD, AUDITOR = Role.CLERK, Role.REVIEWER, Role.HEAD, Role.AUDITOR
+DESKS = (CLERK, REVIEWER)
+ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
+LEAGUE, SECOND_LEAGUE = "150400000000", "152500000000"
+
+
+@dataclass(frozen=True)
+class Office:
+    """One organisation of the demo: where it is, what its people's logins begin with, and who sits there."""
+
+    division_code: str
+    kind: OrganisationKind
+    suffix: str
+    login: str
+    roles: tuple[Role, ...]
+    sector: str = ""
+    telephone: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One demo account as it stands in the file."""
+
+    login: str
+    password: str
+    totp_secret: str
+    name: str
+    post: str
+    organisation: str
+    division_code: str
+    role: str
+
+
+def _township(code: str, login: str, telephone: str) -> Office:
+    return Office(code, TOWNSHIP, "人民政府", login, (CLERK, HEAD), telephone=telephone)
+
+
+def _county(code: str, login: str, telephone: str) -> tuple[Office, ...]:
+    return (
+        Office(code, DEPARTMENT, "农牧局", f"{login}.nongmu", DESKS, "农牧", f"{telephone}1"),
+        Office(code, DEPARTMENT, "民政局", f"{login}.minzheng", DESKS, "民政", f"{telephone}2"),
+        Office(code, FINANCE, "财政局", f"{login}.caizheng", (*DESKS, AUDITOR), telephone=f"{telephone}3"),
+    )
+
+
+OFFICES: tuple[Office, ...] = (
+    _township(PLACES[0].code, "changsheng", "0476-4300011"),
+    _township(PLACES[1].code, "beizifu", "0476-4300021"),
+    _township(PLACES[2].code, "aorunsumo", "0476-4300031"),
+    *_county(COUNTY, "aohan", "0476-430010"),
+    _township(PLACES[3].code, "bieligutai", "0479-2300011"),
+    *_county(SECOND_COUNTY, "abaga", "0479-230010"),
+    Office(LEAGUE, FINANCE, "财政局", "chifeng.caizheng", (*DESKS, AUDITOR), telephone="0476-8300001"),
+    Office(LEAGUE, DEPARTMENT, "农牧局", "chifeng.nongmu", DESKS, "农牧", "0476-8300002"),
+    Office(SECOND_LEAGUE, FINANCE, "财政局", "xilinguole.caizheng", (*DESKS, AUDITOR), telephone="0479-8300001"),
+    Office(REGION_CODE, FINANCE, "财政厅", "zizhiqu.caizheng", (*DESKS, AUDITOR), telephone="0471-4300001"),
+    Office(REGION_CODE, DEPARTMENT, "农牧厅", "zizhiqu.nongmu", DESKS, "农牧", "0471-4300002"),
+    Office(REGION_CODE, DEPARTMENT, "民政厅", "zizhiqu.minzheng", DESKS, "民政", "0471-4300003"),
+    Office(REGION_CODE, PLATFORM, "一卡通平台", "pingtai", ADMINISTRATORS, telephone="0471-4300009"),
+)  # fmt: skip
+SECOND_OF_ITS_KIND = {Role.SECURITY_ADMIN: 2}
+"""What needs two people of one role: a policy change is enabled by another security administrator."""
+
+
+def load_offices(session: Session, file: Path) -> None:
+    """Add the organisations and their officers, and write the accounts to `file` before the caller commits."""
+    places = _place_names(session)
+    rows = [
+        {
+            "division_code": office.division_code,
+            "name": places[office.division_code].name + office.suffix,
+            "kind": office.kind,
+            "level": places[office.division_code].level,
+            "sector": office.sector,
+            "telephone": office.telephone,
+        }
+        for office in OFFICES
+    ]
+    keys = _insert(session, Organisation, rows)
+    seats = [
+        (office, organisation, row["name"], role, number)
+        for office, organisation, row in zip(OFFICES, keys, rows, strict=True)
+        for role in office.roles
+        for number in range(1, 1 + SECOND_OF_ITS_KIND.get(role, 1))
+    ]
+    random = Random(OFFICER_SEQUENCE)
+    accounts, officers = [], []
+    for place, (office, _, name, role, number) in enumerate(seats):
+        account = _account(random, office, str(name), role, number)
+        accounts.append(account)
+        officers.append(_officer(account, _identity(place)))
+    people = _insert(session, Officer, officers)
+    posts = [
+        {
+            "division_code": office.division_code,
+            "officer_id": officer,
+            "organisation_id": organisation,
+            "role": role,
+            "valid_from": IN_POST_FROM,
+        }
+        for officer, (office, organisation, _, role, _) in zip(people, seats, strict=True)
+    ]
+    session.execute(sa.insert(Post), posts)
+    write_accounts(file, accounts)
+
+
+def renew_accounts(session: Session, file: Path) -> None:
+    """Give every demo officer a new password and secret: the file that held the former ones is gone."""
+    rows = session.execute(
+        sa.text(
+            "select o.login, o.name, p.role, p.division_code, g.name as organisation from officers o"
+            " join posts p on p.officer_id = o.id join organisations g on g.id = p.organisation_id order by o.id"
+        )
+    ).all()
+    accounts = [_fresh(row.login, row.name, row.organisation, Role(row.role), row.division_code) for row in rows]
+    for_update = [
+        {
+            "wanted": account.login,
+            "password_hash": hasher().hash(account.password),
+            "totp_secret": account.totp_secret,
+        }
+        for account in accounts
+    ]
+    table = Officer.__table__  # type: ignore[attr-defined]
+    session.connection().execute(sa.update(table).where(table.c.login == sa.bindparam("wanted")), for_update)
+    write_accounts(file, accounts)
+
+
+def read_accounts(file: Path) -> list[Account]:
+    """Return the accounts of the file. Raises OSError, ValueError, TypeError when it is absent or broken."""
+    return [Account(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def write_accounts(file: Path, accounts: Sequence[Account]) -> None:
+    """Write the accounts, readable by nobody else from the first byte; the file is whole or the former one."""
+    half = file.with_suffix(".half")
+    half.unlink(missing_ok=True)
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump([asdict(account) for account in accounts], stream, ensure_ascii=False, indent=1)
+    half.replace(file)
+
+
+def _account(random: Random, office: Office, organisation: str, role: Role, number: int) -> Account:
+    ethnicity = MONGOLIAN if random.random() < 0.3 else HAN
+    name = a_name(random, random.choice("12"), ethnicity)
+    tail = role.value if number == 1 else f"{role.value}{number}"
+    return _fresh(f"{office.login}.{tail}", name, organisation, role, office.division_code)
+
+
+def _fresh(login: str, name: str, organisation: str, role: Role, division_code: str) -> Account:
+    password = "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+    return Account(
+        login=login,
+        password=password,
+        totp_secret=pyotp.random_base32(),
+        name=name,
+        post=f"{organisation}{role.label}",
+        organisation=organisation,
+        division_code=division_code,
+        role=role.value,
+    )
+
+
+def _officer(account: Account, identity: str) -> dict[str, Any]:
+    return {
+        "login": account.login,
+        "name": account.name,
+        "person_index": id_index(identity),
+        "password_hash": hasher().hash(account.password),
+        "totp_secret": account.totp_secret,
+    }
+
+
+def _identity(place: int) -> str:
+    body = f"{county_of(COUNTY)[:6]}{1975 + place % 20}{1 + place // 20 % 12:02d}01{OFFICER_SEQUENCE}"
+    return body + id_check(body)
+
+
+def _insert(session: Session, model: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert rows and return their keys in the same order."""
+    return list(session.execute(sa.insert(model).returning(model.id, sort_by_parameter_order=True), rows).scalars())
+
+
+def _place_names(session: Session) -> dict[str, Division]:
+    codes = {office.division_code for office in OFFICES}
+    found = session.execute(sa.select(Division).where(Division.code.in_(codes))).scalars()  # type: ignore[attr-defined]
+    return {place.code: place for place in found}
