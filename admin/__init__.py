@@ -1,1 +1,1 @@
-"""The console: pages of data over SQLAdmin, with inbox, confirm pages and the record page."""
+"""The console: views of data, confirm pages, inbox; nothing here decides, it asks the workflows."""

@@ -1,0 +1,153 @@
+"""Who may come in, and SQLAdmin's bridge to the policy: nothing else of the console asks Casbin (DESIGN D3)."""
+
+import hmac
+import secrets
+from hashlib import sha256
+from typing import Any
+
+import anyio
+from sqladmin.authentication import AuthenticationBackend
+from sqladmin.authorization import Action, AuthorizationBackend
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from admin import pages
+from admin.confirm import ARGON
+from admin.middleware import BASE, COOKIE, same_origin
+from admin.reading import as_nobody, form_of, reading, who
+from models.crypto import ring
+from models.settings import settings
+from policies.enforcement import policy
+from policies.refusals import Refused
+from workflows import sessions
+
+LOGIN_COOKIE = "yikatong_login"
+HOME = f"{BASE}/"
+
+
+class Doorkeeper(AuthenticationBackend):
+    """SQLAdmin's question "who is it?", answered by the session that the middleware has found."""
+
+    def __init__(self) -> None:
+        self.middlewares = []  # no client-side session: it would outlive the logout
+
+    async def authenticate(self, request: Request) -> Response | bool:
+        """Tell whether the middleware found a session; without one nobody gets here."""
+        return "live" in request.scope
+
+    async def get_user_id(self, request: Request) -> Any:
+        """Return the officer's number."""
+        return who(request).officer_id
+
+
+class Bridge(AuthorizationBackend):
+    """SQLAdmin's question "may they?", answered by the policy in force, loaded once per request."""
+
+    async def load(self, request: Request) -> None:
+        """Load the permissions of the officer's post."""
+        by = who(request)
+        request.state.permissions = await reading(
+            lambda session: policy(session).permissions(by.role, by.level, by.kind)
+        )
+
+    def has_permission(self, request: Request, identity: str, action: str, obj: Any | None = None) -> bool:
+        """Answer for one view: its own permission to look, its steps' permissions to act, nothing else."""
+        granted: frozenset[str] = getattr(request.state, "permissions", frozenset())
+        view = request.app.state.console.view_of(identity)
+        if view is None:
+            return False
+        if action in (Action.LIST, Action.DETAILS):
+            return view.permission is None or view.permission in granted
+        if action.startswith("action:") and view.lifecycle is not None:
+            by, slug = who(request), action.removeprefix("action:")
+            return any(
+                view.permits(step, by, granted)
+                for step in view.lifecycle.steps
+                if step.verb.strip("_").replace("_", "-") == slug
+            )
+        return False
+
+
+def _login_token(cookie: str) -> str:
+    return hmac.new(ring().ticket_key, f"login\x00{cookie}".encode(), sha256).hexdigest()
+
+
+async def login_page(request: Request, *, message: str = "", status: int = 200, name: str = "") -> Response:
+    """Render the login form with a token of its own."""
+    cookie = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(24)
+    response = await pages.render(
+        request,
+        "login",
+        status,
+        title="登录",
+        message=message,
+        name=name,
+        csrf_token=_login_token(cookie),
+        next=_inside(request.query_params.get("next", "")),
+    )
+    _set_cookie(response, LOGIN_COOKIE, cookie, "strict")
+    return response
+
+
+def _set_cookie(response: Response, name: str, value: str, same_site: Any = "lax") -> None:
+    response.set_cookie(name, value, httponly=True, samesite=same_site, secure=settings().secure_cookies, path=BASE)
+
+
+def _inside(address: str) -> str:
+    """Return an address of our own pages, or the inbox: nobody is led elsewhere after logging in."""
+    inside = address.startswith(f"{BASE}/") and "\\" not in address and "//" not in address
+    return address if inside else HOME
+
+
+async def login(request: Request) -> Response:
+    """Log in: the form's own token, then password and one-time code, then a session on the server."""
+    if request.method == "GET":
+        return await login_page(request)
+    form = await request.form()
+    cookie, token = request.cookies.get(LOGIN_COOKIE, ""), str(form.get("csrf_token", ""))
+    if not cookie or not hmac.compare_digest(token.encode(), _login_token(cookie).encode()) or not same_origin(request):
+        return await login_page(request, message="登录页已过期，请重新输入。", status=403)
+    name = str(form.get("login", "")).strip().replace("\x00", "")[:64]
+    try:
+        opened = await _open(name, str(form.get("password", ""))[:256], str(form.get("code", ""))[:12])
+    except Refused as refusal:
+        return await login_page(request, message=str(refusal), status=refusal.status_code, name=name)
+    response = RedirectResponse(_inside(str(form.get("next", ""))), status_code=303)
+    _set_cookie(response, COOKIE, opened)
+    response.delete_cookie(LOGIN_COOKIE, path=BASE)
+    return response
+
+
+async def _open(name: str, password: str, code: str) -> str:
+    candidate = await as_nobody(lambda session: sessions.look_up(session, name))
+    try:
+        step = await anyio.to_thread.run_sync(sessions.check, candidate, password, code, limiter=ARGON)
+    except Refused as refusal:
+        if refusal.keep is not None:
+            await as_nobody(refusal.keep)
+        raise
+    assert candidate is not None  # check() has refused None
+    proven = candidate
+    return await as_nobody(lambda session: sessions.open_session(session, proven, step))
+
+
+async def logout(request: Request) -> Response:
+    """End the session on the server at once."""
+    token = request.scope["token"]
+    await as_nobody(lambda session: sessions.logout(session, token))
+    response = RedirectResponse(f"{BASE}/login", status_code=303)
+    response.delete_cookie(COOKIE, path=BASE)
+    return response
+
+
+async def switch_post(request: Request) -> Response:
+    """Act in another of the officer's posts."""
+    token, wanted = request.scope["token"], str(form_of(request).get("post", ""))
+
+    def work(session: Session) -> None:
+        sessions.switch_post(session, token, int(wanted))
+
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
+        await as_nobody(work)
+    return RedirectResponse(HOME, status_code=303)

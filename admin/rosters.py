@@ -1,0 +1,260 @@
+"""Rosters, their lines, warnings and objections. （第十六至十八条）"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from admin.base import ConsoleView, Form, Menu, Related, call
+from models.notices import Notice, Objection, ObjectionStatus
+from models.officers import ActingOfficer
+from models.rosters import LineState, Roster, RosterLine, RosterStatus
+from models.warnings import Light, RosterWarning
+from policies.lifecycles import Ask
+from policies.lifecycles.rosters import ROSTER_LIFECYCLE
+from policies.permissions import Permission as P
+from workflows.blockers import EDITABLE
+
+REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
+EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
+
+
+def open_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tuple[str, str]]:
+    """Return the rules with hits that still lack words, for one explanation of all of them."""
+    return _open(session, roster, (Light.YELLOW, Light.BLUE))
+
+
+def blue_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tuple[str, str]]:
+    """Return the blue rules with hits nobody has looked at."""
+    return _open(session, roster, (Light.BLUE,))
+
+
+def _open(session: Session, roster: Any, lights: tuple[Light, ...]) -> Sequence[tuple[str, str]]:
+    warning: Any = RosterWarning
+    statement = (
+        sa.select(warning.rule_code, warning.rule_name, sa.func.count())
+        .where(warning.roster_id == roster.id, warning.live, warning.explanation == "", warning.light.in_(lights))
+        .group_by(warning.rule_code, warning.rule_name)
+        .order_by(warning.rule_code)
+    )
+    return [(code, f"{name}（{count} 笔）") for code, name, count in session.execute(statement)]
+
+
+class RosterView(ConsoleView, model=Roster):
+    """发放清册。"""
+
+    category, icon = Menu.ROSTERS, "fa-solid fa-list-check"
+    permission = P.ROSTER_VIEW
+    lifecycle, verbs = ROSTER_LIFECYCLE, "workflows.rosters"
+    column_list = ["number", "project_name", "township", "period", "line_count", "amount_fen", "status", "due_on"]
+    headline = ("project_name", "township", "period", "line_count", "amount_fen", "paid_fen")
+    search_text = ("number", "project_name", "township")
+    filters = ("status",)
+    total = "amount_fen"
+    related = (
+        Related(
+            "明细",
+            RosterLine,
+            "roster_id",
+            ("sequence", "village", "name", "id_number", "quantity", "standard", "amount_fen", "payee_name")
+            + ("account_number", "identity_outcome", "account_state", "state"),
+            P.ROSTER_VIEW,
+            link="roster-line",
+            order="sequence",
+            total="amount_fen",
+        ),
+        Related(
+            "预警",
+            RosterWarning,
+            "roster_id",
+            ("light", "line_sequence", "rule_name", "message", "gate", "explanation", "explained_by", "live"),
+            P.WARNING_VIEW,
+            link="roster-warning",
+            order="line_sequence",
+        ),
+        Related(
+            "公示",
+            Notice,
+            "roster_id",
+            ("round", "mode", "statement", "published_at", "ends_at", "line_count"),
+            P.NOTICE_VIEW,
+            order="-round",
+        ),
+        Related(
+            "异议",
+            Objection,
+            "roster_id",
+            ("line_sequence", "text", "received_at", "status", "answer", "settled_at"),
+            P.NOTICE_VIEW,
+            link="objection",
+            order="-id",
+        ),
+    )
+    forms = (
+        Form(
+            "check",
+            "核查",
+            P.ROSTER_CHECK,
+            call("checks", "start_check"),
+            on_record=True,
+            statuses=EDITABLE,
+            consequence="后台核查全部明细：公安联网核查、账户验证、预警规则；完成后在本页查看结果（第十六条）。",
+        ),
+        Form(
+            "explain-rule",
+            "按规则说明预警",
+            P.WARNING_EXPLAIN,
+            call("warnings", "explain_rule"),
+            (Ask("rule_code", "规则", "choice"), EXPLANATION),
+            (("rule_code", open_rules),),
+            consequence="同一规则下尚未说明的预警一并填写同一说明。",
+            on_record=True,
+        ),
+        Form(
+            "acknowledge-rule",
+            "按规则核实蓝灯",
+            P.WARNING_EXPLAIN,
+            call("warnings", "acknowledge_rule"),
+            (Ask("rule_code", "规则", "choice"),),
+            (("rule_code", blue_rules),),
+            consequence="经办人员核实后，符合有关政策要求的可继续办理（第十八条）。",
+            on_record=True,
+        ),
+        Form(
+            "object",
+            "登记异议",
+            P.NOTICE_OBJECT,
+            call("notices", "object_"),
+            (Ask("line_sequence", "涉及序号", "integer", required=False), Ask("text", "异议内容")),
+            consequence="异议处理完毕前，清册不能继续办理（第十六条第三项）。",
+            on_record=True,
+            statuses=(RosterStatus.ON_NOTICE,),
+        ),
+        Form(
+            "draft-orders",
+            "生成资金支付单",
+            P.ORDER_DRAFT,
+            call("payment_orders", "draft_for_roster"),
+            consequence="按“预算指标×代发户”拆分支付单并占用指标（第十九条），由本部门审核岗复核。",
+            on_record=True,
+            statuses=(RosterStatus.FINAL,),
+        ),
+    )
+
+
+class RosterLineView(ConsoleView, model=RosterLine):
+    """清册明细。"""
+
+    permission = P.ROSTER_VIEW
+    column_list = ["sequence", "village", "name", "id_number", "amount_fen", "account_number", "state"]
+    headline = ("sequence", "name", "id_number", "amount_fen", "account_number", "state")
+    filters = ("state",)
+    total = "amount_fen"
+    order = ("-roster_id", "sequence")
+    noun: ClassVar[str] = "roster_line"
+    forms = (
+        Form(
+            "stop",
+            "停发",
+            P.ROSTER_EDIT,
+            call("roster_lines", "stop"),
+            (REASON,),
+            consequence="该明细不再发放；停发红灯明细后，清册其余部分可继续办理（第十六条第一项、第十八条）。",
+            on_record=True,
+        ),
+        Form(
+            "hold",
+            "缓发",
+            P.ROSTER_EDIT,
+            call("roster_lines", "hold"),
+            (REASON,),
+            consequence="该明细移出本期，核实更正后再重新造册（第二十一条第一项）。",
+            on_record=True,
+        ),
+        Form(
+            "release",
+            "恢复",
+            P.ROSTER_EDIT,
+            call("roster_lines", "release_line"),
+            (REASON,),
+            consequence="该明细恢复正常，随清册发放。",
+            on_record=True,
+        ),
+    )
+
+    def url_of(self, record: Any) -> str:
+        """Return the roster's page: a line has no page of its own."""
+        return f"/console/roster/details/{record.roster_id}?tab=roster_lines"
+
+    def offered(self, request: Any, record: Any = None) -> list[Form]:
+        """Return what can be done with a line in its state, while the roster is with the township."""
+        states = {"stop": (LineState.ACTIVE, LineState.HELD), "hold": (LineState.ACTIVE,)}
+        away = (LineState.HELD, LineState.STOPPED)
+        return [
+            form
+            for form in super().offered(request, record)
+            if record is not None and record.state in states.get(form.slug, away)
+        ]
+
+
+class RosterWarningView(ConsoleView, model=RosterWarning):
+    """预警。"""
+
+    permission = P.WARNING_VIEW
+    column_list = ["light", "rule_name", "line_sequence", "message", "explanation", "live"]
+    headline = ("light", "rule_name", "message", "line_sequence")
+    filters = ("light",)
+    forms = (
+        Form(
+            "explain",
+            "说明",
+            P.WARNING_EXPLAIN,
+            call("warnings", "explain"),
+            (EXPLANATION,),
+            consequence="黄灯须说明、蓝灯须核实；说明随清册进入下一步审核（第十八条）。",
+            on_record=True,
+        ),
+        Form(
+            "acknowledge",
+            "核实",
+            P.WARNING_EXPLAIN,
+            call("warnings", "acknowledge"),
+            consequence="经办人员核实后，符合有关政策要求的可继续办理（第十八条）。",
+            on_record=True,
+        ),
+    )
+
+    def url_of(self, record: Any) -> str:
+        """Return the roster's page with its warnings."""
+        return f"/console/roster/details/{record.roster_id}?tab=roster_warnings"
+
+    def offered(self, request: Any, record: Any = None) -> list[Form]:
+        """Return what can be said to a live warning; a red one asks for deeds, not words."""
+        speakable = record is not None and record.live and record.light != Light.RED and not record.explanation
+        wanted = ("explain", "acknowledge") if speakable and record.light == Light.BLUE else ("explain",)
+        return [form for form in super().offered(request, record) if speakable and form.slug in wanted]
+
+
+class ObjectionView(ConsoleView, model=Objection):
+    """公示异议。"""
+
+    permission = P.NOTICE_VIEW
+    column_list = ["line_sequence", "text", "received_at", "status", "answer"]
+    headline = ("text", "line_sequence", "received_at")
+    filters = ("status",)
+    forms = (
+        Form(
+            "settle",
+            "处理",
+            P.NOTICE_SETTLE,
+            call("notices", "settle"),
+            (Ask("answer", "处理意见"),),
+            on_record=True,
+            statuses=(ObjectionStatus.OPEN,),
+        ),
+    )
+
+    def url_of(self, record: Any) -> str:
+        """Return the roster's page with its objections."""
+        return f"/console/roster/details/{record.roster_id}?tab=objections"

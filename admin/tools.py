@@ -1,0 +1,94 @@
+"""Small pages that belong to no table: search without personal data in the address, files, the demo's clock."""
+
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from sqladmin import BaseView, expose
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from admin.base import ConsoleView
+from admin.reading import doing, form_of, reading, who
+from models.jobs import StoredFile
+from models.settings import settings
+from policies.clock import ZONE, advance, today
+from policies.refusals import NotFound
+from policies.working_days import next_working_day
+from workflows.files import content_of
+
+LONGEST_QUERY = 64
+
+
+class ToolsView(BaseView):
+    """Search, download, clock."""
+
+    name, category, permission, lifecycle = "工具", "", None, None
+
+    @expose("/{of}/search", methods=["POST"], identity="search")
+    async def search(self, request: Request) -> Response:
+        """Turn what was typed into an address: an ID or account number becomes its blind index. （第三十条）"""
+        view = _view(request, request.path_params["of"])
+        form = form_of(request)
+        typed = str(form.get("q", "")).strip().replace("\x00", "")[:LONGEST_QUERY]
+        query = {"tab": str(form.get("tab", ""))}
+        if typed and view.search_index and looks_personal(typed):
+            name, index = view.search_index[0]
+            wanted = next(((n, i) for n, i in view.search_index if _fits(n, typed)), (name, index))
+            query["key"] = wanted[1](typed).hex()
+        elif typed:
+            query["q"] = typed
+        chosen = {name: value for name, value in query.items() if value}
+        return RedirectResponse(f"{view.menu_url}?{urlencode(chosen)}", status_code=303)
+
+    @expose("/{of}/file/{key}/{column}", identity="file")
+    async def file(self, request: Request) -> Response:
+        """Send a file of a record that the officer may see."""
+        view = _view(request, request.path_params["of"])
+        column = request.path_params["column"]
+        if column not in view.file_columns:
+            raise NotFound
+        by = who(request)
+
+        def question(session: Session) -> tuple[StoredFile | None, bytes]:
+            record = view.find(session, by, request.path_params["key"])
+            number = getattr(record, column)
+            return session.get(StoredFile, number) if number else None, content_of(session, number)
+
+        file, content = await reading(question)
+        if file is None:
+            raise NotFound
+        disposition = f"attachment; filename*=UTF-8''{quote(file.name)}"
+        return Response(content, media_type=file.media_type, headers={"Content-Disposition": disposition})
+
+    @expose("/clock", methods=["POST"], identity="clock")
+    async def clock(self, request: Request) -> Response:
+        """Move business time to the opening of the next working day; demo and test only."""
+        if not settings().movable_clock:
+            raise NotFound
+        by = who(request)
+
+        def work(session: Session) -> datetime:
+            return advance(session, next_working_day(session, today(session)).astimezone(ZONE))
+
+        await doing(by, "advance_clock", "业务时钟", work)
+        return RedirectResponse("/console/", status_code=303)
+
+
+def looks_personal(typed: str) -> bool:
+    """Tell whether the text could be an ID, account or telephone number, which never stands in an address."""
+    return len(typed) >= 11 and sum(letter.isdigit() for letter in typed) >= len(typed) - 1
+
+
+def _fits(column: str, typed: str) -> bool:
+    return {"id_index": len(typed) in (15, 18), "phone_index": len(typed) == 11}.get(column, True)
+
+
+def _view(request: Request, identity: str) -> ConsoleView:
+    view = request.app.state.console.view_of(identity)
+    if not isinstance(view, ConsoleView):
+        raise HTTPException(404, "没有这个页面，请从菜单进入。")
+    if not view.is_accessible(request):
+        raise HTTPException(403, f"您当前的岗位不能查看“{view.name}”（第二十三条）。")
+    return view

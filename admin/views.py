@@ -1,0 +1,39 @@
+"""All views, in the order of the menu."""
+
+from typing import Any
+
+from admin.differences import FailureView, RefundView, StatementView
+from admin.households import AccountView, HouseholdView, MemberView
+from admin.imports import RosterImportView
+from admin.money import BankBatchView, BudgetIndicatorView, DisbursementView, PaymentOrderView, ResultExceptionView
+from admin.oversight import BulletinView, EventView, JobView, RefusalView
+from admin.projects import SubsidyProjectView
+from admin.rosters import ObjectionView, RosterLineView, RosterView, RosterWarningView
+from admin.rules import WarningRuleView
+from admin.tools import ToolsView
+
+VIEWS: tuple[type[Any], ...] = (
+    RosterView,
+    RosterImportView,
+    RosterLineView,
+    RosterWarningView,
+    ObjectionView,
+    BudgetIndicatorView,
+    PaymentOrderView,
+    BankBatchView,
+    DisbursementView,
+    FailureView,
+    RefundView,
+    StatementView,
+    ResultExceptionView,
+    HouseholdView,
+    MemberView,
+    AccountView,
+    SubsidyProjectView,
+    WarningRuleView,
+    BulletinView,
+    EventView,
+    RefusalView,
+    JobView,
+    ToolsView,
+)

@@ -1,0 +1,129 @@
+"""What holds a record back, by which article, and who can unblock it: facts for people, guards stay in the verbs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models.bank_batches import BankBatch, BankBatchStatus
+from models.events import DeskHolder
+from models.failures import Failure
+from models.notices import Notice, Objection, ObjectionStatus
+from models.officers import ActingOfficer
+from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.rosters import Roster, RosterStatus
+from models.warnings import Light, RosterWarning, WarningRule
+from policies.clock import now
+from policies.lifecycles import LIFECYCLES, Desk
+
+ARTICLE_18 = "第十八条"
+EDITABLE = (RosterStatus.DRAFT, RosterStatus.ON_NOTICE, RosterStatus.ENDORSED, RosterStatus.RETURNED)
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """One fact that holds a record back."""
+
+    tone: str
+    """red stops, yellow asks for words, blue asks for a look, wait needs only time."""
+    text: str
+    article: str
+    unblock: str
+    """Who can unblock it, and how."""
+
+
+def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
+    """Return what holds the record back now. （第十六、十八、二十一、二十三条）"""
+    if isinstance(record, Roster):
+        found = [*_lights(session, record), *_notice(session, record), *_checks(record)]
+    else:
+        found = _money(record)
+    return [*found, *_same_person(session, record, by)]
+
+
+def _lights(session: Session, roster: Roster) -> list[Blocker]:
+    warning: Any = RosterWarning
+    rule: Any = WarningRule
+    statement = (
+        sa.select(warning.light, warning.rule_name, sa.func.max(rule.article), sa.func.count(warning.id.distinct()))
+        .join(rule, (rule.code == warning.rule_code) & (rule.version == warning.rule_version), isouter=True)
+        .where(warning.roster_id == roster.id, warning.live, warning.explanation == "")
+        .where(warning.division_code == roster.division_code)
+        .group_by(warning.light, warning.rule_name)
+        .order_by(sa.case({Light.RED: 0, Light.YELLOW: 1}, value=warning.light, else_=2), warning.rule_name)
+    )
+    ways = {
+        Light.RED: "业务已中断：由苏木乡镇经办岗停发或更正这些明细，再重新核查",
+        Light.YELLOW: "由经办岗在“预警”页逐条或按规则说明后，方可继续",
+        Light.BLUE: "由经办岗在“预警”页核实确认后，可继续办理",
+    }
+    return [
+        Blocker(str(light), f"{light.label}：{name}，{count} 笔", article or ARTICLE_18, ways[light])
+        for light, name, article, count in session.execute(statement)
+    ]
+
+
+def _notice(session: Session, roster: Roster) -> list[Blocker]:
+    found = []
+    objection: Any = Objection
+    opened = session.execute(
+        sa.select(sa.func.count())
+        .select_from(objection)
+        .where(objection.roster_id == roster.id, objection.status == ObjectionStatus.OPEN)
+    ).scalar_one()
+    if opened:
+        found.append(
+            Blocker("red", f"公示异议 {opened} 件尚未处理", "第十六条第三项", "由苏木乡镇经办岗在“公示”页填写处理意见")
+        )
+    if roster.status == RosterStatus.ON_NOTICE:
+        notice: Any = Notice
+        ends = session.execute(sa.select(sa.func.max(notice.ends_at)).where(notice.roster_id == roster.id)).scalar_one()
+        moment = now(session)
+        if ends is not None and ends > moment:
+            local = ends.astimezone(moment.tzinfo)
+            text = f"公示期至 {local:%Y-%m-%d %H:%M} 届满"
+            found.append(Blocker("wait", text, "第十六条第三项", "届满后由苏木乡镇负责人审核，之前不能上报"))
+    return found
+
+
+def _checks(roster: Roster) -> list[Blocker]:
+    found = []
+    if roster.status in EDITABLE and roster.checked_at is None:
+        found.append(
+            Blocker("yellow", "尚未完成身份、账户核查", "第十六条第一、二项", "由苏木乡镇经办岗点“核查”，完成后再继续")
+        )
+    if roster.facts_changed:
+        found.append(
+            Blocker("yellow", "公示后内容有变", "第十六条第三项", "由苏木乡镇经办岗补充公示，再由负责人重新审核")
+        )
+    return found
+
+
+def _money(record: Any) -> list[Blocker]:
+    if isinstance(record, PaymentOrder) and record.status == PaymentOrderStatus.REJECTED:
+        text = f"预算管理一体化系统退回：{record.answer or '未说明原因'}"
+        return [Blocker("red", text, "第十九条", "由主管部门经办岗更正后重新提交，或撤销支付单")]
+    if isinstance(record, PaymentOrder) and record.status == PaymentOrderStatus.REQUESTED:
+        return [Blocker("wait", "等待一体化系统拨付结果", "第十九条", "系统自动查询，无需人工操作")]
+    if isinstance(record, BankBatch) and record.status in (BankBatchStatus.SENT, BankBatchStatus.ACCEPTED):
+        return [Blocker("wait", "等待代理金融机构返回结果", "第二十条", "资金到账后 3 个工作日内，系统自动查询")]
+    if isinstance(record, Failure) and record.status not in LIFECYCLES[Failure].ends:
+        step = LIFECYCLES[Failure].onward(record.status)
+        desk = f"由{step.desk.label}岗办理“{step.label}”" if step and step.desk else "系统自动处理"
+        return [Blocker("yellow", f"{record.failure_class}：{record.reason}", "第二十一条", f"{record.route.label}；{desk}")]
+    return []
+
+
+def _same_person(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
+    """The viewer's own hindrance: it is their turn by post, but not by person. （第二十三条）"""
+    lifecycle = LIFECYCLES.get(type(record))
+    step = lifecycle.onward(record.status) if lifecycle else None
+    if lifecycle is None or step is None or step.desk is None or not step.desk.seats(by):
+        return []
+    seat = {"noun": lifecycle.noun, "record_id": record.id, "person": by.person}
+    held = session.execute(sa.select(DeskHolder.desk).filter_by(**seat)).scalar_one_or_none()  # type: ignore[call-overload]
+    if held is None or held == step.desk:
+        return []
+    text = f"您已在“{Desk(held).label}”岗办理过，不能再在“{step.desk.label}”岗办理"
+    return [Blocker("red", text, "第二十三条", f"请由其他{step.desk.label}岗人员办理")]
