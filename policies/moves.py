@@ -5,7 +5,7 @@ event and the deadline, all in the caller's transaction.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -77,6 +77,8 @@ def move(
     moment = now(session)
     before = fields.status
     values = _next_values(session, fields, lifecycle, step, moment)
+    limit = getattr(fields, "due_on", None)
+    facts = ({"due_on": limit.isoformat()} if limit else {}) | (facts or {})
     hold_desk(session, record, step.desk, by, lifecycle.noun)
     model = type(record)
     columns = sa.inspect(model, raiseerr=True).columns
@@ -107,6 +109,8 @@ def move(
 def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step, moment: datetime) -> dict[str, Any]:
     target = step.target if step.target is not None else fields.resume_status
     values: dict[str, Any] = {"status": target, "version": fields.version + 1}
+    if getattr(fields, "resume_status", None) is not None:  # returned once, and now on its way again
+        values |= {"resume_status": None, "days_left": None}
     if not hasattr(fields, "due_on"):
         return values
     limit, former = lifecycle.due(target), lifecycle.due(fields.status)
@@ -117,11 +121,25 @@ def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step
         left = fields.days_left
         due = moment.date() if left is not None and left <= 0 else None
         due = add_working_days(session, moment.date(), left) if left is not None and left > 0 else due
-        return values | {"due_on": due, "days_left": None, "resume_status": None, "arrived_at": moment}
+        return values | {"due_on": due, "arrived_at": moment}
+    if step.undoes:
+        return values | {"due_on": _former_due(session, fields, lifecycle), "arrived_at": moment}
     if limit is not None and limit is former and step.forward:  # one organisation, one clock
         return values
     due = add_working_days(session, moment.date(), limit.working_days) if limit else None
     return values | {"due_on": due, "arrived_at": moment}
+
+
+def _former_due(session: Session, fields: Any, lifecycle: Lifecycle) -> date | None:
+    """Return the limit that ran before the step that is being withdrawn: its event remembers it."""
+    former = session.execute(
+        sa.text(
+            "select facts->>'due_on' from events where noun = :noun and record_id = :record and to_status = :status"
+            " and from_status <> to_status order by id desc limit 1"
+        ),
+        {"noun": lifecycle.noun, "record": fields.id, "status": fields.status},
+    ).scalar_one_or_none()
+    return date.fromisoformat(former) if former else None
 
 
 def require_desk(step: Step, by: ActingOfficer) -> None:

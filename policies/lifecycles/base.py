@@ -81,6 +81,8 @@ class Step:
     asks: tuple[Ask, ...] = ()
     forward: bool = True
     """The way onward (inbox, primary action); False for return and withdraw."""
+    undoes: bool = False
+    """A withdrawal: the former limit runs on as if the withdrawn step had not been taken."""
     gate: Gate | None = None
     """The gate of warning rules that is run first. （第十八条）"""
     resume_at: Labelled | None = None

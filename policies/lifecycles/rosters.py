@@ -194,6 +194,7 @@ ROSTER_LIFECYCLE = Lifecycle(
             "撤回",
             Desk.TOWNSHIP_CLERK,
             forward=False,
+            undoes=True,
             consequence="主管部门尚未办理，清册回到苏木乡镇。",
         ),
         Step(
@@ -204,6 +205,7 @@ ROSTER_LIFECYCLE = Lifecycle(
             "撤回",
             Desk.DEPARTMENT_REVIEWER,
             forward=False,
+            undoes=True,
             consequence="财政尚未办理，清册回到主管部门审核岗。",
         ),
         Step(
@@ -214,6 +216,7 @@ ROSTER_LIFECYCLE = Lifecycle(
             "撤回",
             Desk.FINANCE_REVIEWER,
             forward=False,
+            undoes=True,
             consequence="尚未生成支付单，清册回到财政审核岗。",
         ),
         Step("order", S.FINAL, S.ORDERED, label="已生成支付单"),
