@@ -45,3 +45,4 @@ revoke insert, update, delete on divisions, calendar_days, business_clock, polic
     from yikatong_app;
 revoke update, delete on events, journal_entries, postings, refusals, desk_holders from yikatong_app;
 revoke insert, update, delete on event_links, event_heads from yikatong_app;
+revoke all on alembic_version from yikatong_app;
