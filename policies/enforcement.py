@@ -39,9 +39,12 @@ class OtherSector(Refused):
     status_code = 403
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """One version of the policy, compiled: the permissions of each kind of post."""
+    """One version of the policy, compiled: the permissions of each kind of post.
+
+    Compared by identity: hashing some hundred lines at every question would cost more than the answer.
+    """
 
     version: int
     lines: tuple[Line, ...]

@@ -248,7 +248,7 @@ def move_many(
     """Take one step for many records in one statement per source status; return how many moved.
 
     Rows that have left the source status in the meantime stay as they are: the caller compares the count.
-    events=False: the caller records one event for the whole (lines of a batch). Raises NotAllowed.
+    events=False: the caller records one event for the whole (lines of a batch). Raises NotAllowed, SamePersonTwice.
     """
     lifecycle = LIFECYCLES[model]
     columns = sa.inspect(model, raiseerr=True).columns
@@ -282,17 +282,7 @@ def _write_events(
     facts: dict[str, Any] | None,
 ) -> None:
     if step.desk is not None:
-        holders = [
-            {
-                "division_code": row.division_code,
-                "noun": noun,
-                "record_id": row.id,
-                "person": by.person,
-                "desk": step.desk,
-            }
-            for row in rows
-        ]
-        session.execute(insert(DeskHolder).on_conflict_do_nothing(), holders)
+        _hold_desks(session, noun, step.desk, rows, by)
     session.execute(
         sa.insert(Event),
         [
@@ -317,3 +307,22 @@ def _write_events(
             for row in rows
         ],
     )
+
+
+def _hold_desks(session: Session, noun: str, desk: Desk, rows: Sequence[Any], by: ActingOfficer) -> None:
+    """Seat the person at one desk of each record. （第二十三条） Raises SamePersonTwice."""
+    seats = [
+        {"division_code": row.division_code, "noun": noun, "record_id": row.id, "person": by.person, "desk": desk}
+        for row in rows
+    ]
+    session.execute(insert(DeskHolder).on_conflict_do_nothing(), seats)
+    held = session.execute(
+        sa.text(
+            "select desk from desk_holders where noun = :noun and person = :person and desk <> :desk"
+            " and record_id = any (:ids) limit 1"
+        ),
+        {"noun": noun, "person": by.person, "desk": desk, "ids": [row.id for row in rows]},
+    ).scalar_one_or_none()
+    if held is not None:
+        title = next(lifecycle.title for lifecycle in LIFECYCLES.values() if lifecycle.noun == noun)
+        raise SamePersonTwice(officer=by.name, desk=Desk(held).label, title=title, next_desk=desk.label)

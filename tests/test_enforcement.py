@@ -1,0 +1,152 @@
+"""Verbs: the compiled policy answers as pycasbin does, and a mistyped line is refused. （第二十三、二十四条）"""
+
+from itertools import product
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from models.divisions import Level
+from models.officers import Role
+from models.organisations import OrganisationKind
+from policies import enforcement
+from policies.enforcement import Line, OtherSector, Policy, PolicyInvalid, allow, may, seed_lines, validated
+from policies.permissions import Permission
+from policies.refusals import NotAllowed, NotFound
+from tests.factories import a_roster
+
+POSTS = list(product(Role, Level, OrganisationKind))
+POLICY = Policy(1, seed_lines())
+ENFORCER = POLICY.enforcer()
+PAIRS = tuple(permission.value.split(":") for permission in Permission)
+
+words = some.tuples(
+    some.sampled_from([*Role, "*"]),
+    some.sampled_from([*Level, "*"]),
+    some.sampled_from([*OrganisationKind, "*"]),
+    some.sampled_from(PAIRS),
+    some.sampled_from(["allow", "deny"]),
+).map(lambda drawn: (str(drawn[0]), str(drawn[1]), str(drawn[2]), drawn[3][0], drawn[3][1], drawn[4]))
+
+
+def compiled(policy: Policy, role: str, level: str, kind: str, noun: str, verb: str) -> bool:
+    return f"{noun}:{verb}" in policy.permissions(role, level, kind)
+
+
+def concrete(line: Line) -> tuple[str, str, str, str, str]:
+    """Return a request that the line is about, word for word where it names words."""
+    role, level, kind = (word if word != "*" else first for word, first in zip(line[:3], FIRSTS, strict=True))
+    return role, level, kind, line[3], line[4]
+
+
+FIRSTS = (Role.CLERK.value, Level.COUNTY.value, OrganisationKind.FINANCE.value)
+
+
+class TestCompiledPolicy:
+    @pytest.mark.parametrize("line", seed_lines(), ids=",".join)
+    def test_each_lines_exact_words_are_answered_as_pycasbin_answers(self, line):
+        request = concrete(line)
+        assert compiled(POLICY, *request) == ENFORCER.enforce(*request)
+
+    @settings(max_examples=300, deadline=None)
+    @given(some.sampled_from(POSTS), some.sampled_from(PAIRS))
+    def test_generated_requests_are_answered_as_pycasbin_answers(self, post, pair):
+        request = (*map(str, post), *pair)
+        assert compiled(POLICY, *request) == ENFORCER.enforce(*request)
+
+    @settings(max_examples=60, deadline=None)
+    @given(some.lists(words, min_size=1, max_size=12, unique=True), some.data())
+    def test_generated_policies_are_answered_as_pycasbin_answers(self, lines, data):
+        policy = Policy(1, validated(lines))
+        enforcer = policy.enforcer()
+        drawn = [(*map(str, data.draw(some.sampled_from(POSTS))), *data.draw(some.sampled_from(PAIRS)))]
+        for request in [*map(concrete, lines), *drawn]:
+            assert compiled(policy, *request) == enforcer.enforce(*request)
+
+    def test_a_deny_beats_every_allow(self):
+        lines: list[Line] = [
+            ("*", "*", "*", "roster", "pass", "deny"),
+            ("reviewer", "county", "department", "roster", "pass", "allow"),
+        ]
+        assert not compiled(Policy(1, validated(lines)), "reviewer", "county", "department", "roster", "pass")
+
+    def test_an_empty_policy_allows_nothing(self):
+        assert not any(Policy(1, ()).permissions(*map(str, post)) for post in POSTS)
+
+
+class TestMistypedPolicy:
+    good: Line = ("clerk", "county", "finance", "roster", "view", "allow")
+
+    @pytest.mark.parametrize(
+        ("column", "word", "told"),
+        [
+            (0, "clark", "岗位"),
+            (1, "country", "级别"),
+            (2, "finanse", "机构类别"),
+            (3, "rooster", "权限"),
+            (4, "veiw", "权限"),
+            (5, "denny", "效力"),
+            (5, "", "效力"),
+        ],
+    )
+    def test_a_mistyped_word_is_refused_with_its_line(self, column, word, told):
+        wrong = list(self.good)
+        wrong[column] = word
+        with pytest.raises(PolicyInvalid, match=f"第 2 行.*{told}"):
+            validated([self.good, tuple(wrong)])  # type: ignore[list-item]
+
+    def test_a_line_with_a_missing_word_is_refused(self):
+        with pytest.raises(PolicyInvalid, match="6 列"):
+            validated([self.good[:5]])  # type: ignore[list-item]
+
+    def test_an_unknown_type_in_the_seed_is_refused(self, tmp_path, monkeypatch):
+        seed = tmp_path / "seed.csv"
+        seed.write_text("q, clerk, county, finance, roster, view, allow\n", encoding="utf-8")
+        monkeypatch.setattr(enforcement, "SEED", seed)
+        with pytest.raises(PolicyInvalid, match="未知的类型“q”"):
+            seed_lines()
+
+    def test_a_mistyped_row_in_the_database_stops_every_verb_rather_than_being_ignored(self, session, county):
+        session.execute(sa.text("update policy_rules set effect = 'denny' where effect = 'deny'"))
+        with pytest.raises(PolicyInvalid):
+            may(session, county.township.clerk, Permission.ROSTER_VIEW)
+
+
+class TestAllow:
+    def test_a_change_of_the_policy_counts_in_the_next_question(self, session, county):
+        assert may(session, county.township.head, Permission.ROSTER_ENDORSE)
+        session.execute(sa.text("delete from policy_rules where object = 'roster' and action = 'endorse'"))
+        assert not may(session, county.township.head, Permission.ROSTER_ENDORSE)
+        with pytest.raises(NotAllowed, match="负责人审核清册"):
+            allow(session, county.township.head, Permission.ROSTER_ENDORSE)
+
+    def test_what_lies_outside_the_range_is_not_found(self, session, county):
+        roster = a_roster(session, county)
+        for stranger in (county.other_county.township.clerk, county.second_township.clerk, county.other_league_finance):
+            by = getattr(stranger, "clerk", stranger)
+            with pytest.raises(NotFound):
+                allow(session, by, Permission.ROSTER_VIEW, roster)
+
+    def test_another_department_keeps_its_hands_off(self, session, county):
+        roster = a_roster(session, county)
+        with pytest.raises(OtherSector):
+            allow(session, county.civil_affairs.clerk, Permission.ROSTER_EXAMINE, roster)
+
+    def test_every_permission_has_a_holder(self):
+        held = frozenset().union(*(POLICY.permissions(*map(str, post)) for post in POSTS))
+        assert set(Permission) - held == set()
+
+    def test_administrators_hold_no_verb_of_the_business(self):
+        for role in (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN):
+            for level, kind in product(Level, OrganisationKind):
+                held = POLICY.permissions(role, level, kind)
+                assert all(permission.endswith(":view") for permission in held)
+
+    def test_nobody_both_prepares_and_releases(self):
+        pairs = (("order:draft", "order:release"), ("batch:prepare", "batch:release"),
+                 ("refund:prepare", "refund:release"), ("roster:examine", "roster:pass"),
+                 ("roster:finance_examine", "roster:finance_pass"), ("roster:notice", "roster:endorse"))  # fmt: skip
+        for post in POSTS:
+            held = POLICY.permissions(*map(str, post))
+            assert not [pair for pair in pairs if held.issuperset(pair)]
