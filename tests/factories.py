@@ -178,7 +178,7 @@ class Line:
     component: str = ""
     state: LineState = LineState.ACTIVE
     relation: PayeeRelation = PayeeRelation.SELF
-    contracted: str | None = None
+    contracted: str | None = "100"
     fields: dict[str, Any] = field(default_factory=dict)
 
 
