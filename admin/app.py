@@ -10,6 +10,7 @@ from sqladmin.authentication import login_required
 from sqlalchemy import text
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -18,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from admin import auth, inbox, pages, records, sheets
 from admin.base import ConsoleView, division_names
 from admin.i18n import install_chinese
-from admin.middleware import BASE, Guard, Sessions
+from admin.middleware import BASE, Guard, Sessions, Unforeseen
 from admin.reading import reading, who
 from admin.views import VIEWS
 from models.database import async_sessions
@@ -121,6 +122,7 @@ def create_app() -> FastAPI:
         app,
         session_maker=async_sessions(),
         base_url=BASE,
+        middlewares=[Middleware(Unforeseen)],
         title="惠民惠农财政补贴资金“一卡通”",
         authentication_backend=auth.Doorkeeper(),
         authorization_backend=auth.Bridge(),
@@ -145,6 +147,7 @@ def create_app() -> FastAPI:
         Mount("/assets", StaticFiles(directory=STATICS), name="assets"),
     ]
     app.add_middleware(Sessions)
+    app.add_middleware(Unforeseen)
     app.add_middleware(Guard)
     log.info("console ready", mode=settings().mode)
     return app

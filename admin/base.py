@@ -8,7 +8,6 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import ModuleType
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -149,10 +148,10 @@ class ConsoleView(ModelView):
         """Return how events name records of this view."""
         return self.lifecycle.noun if self.lifecycle else self.noun or self.model.__tablename__  # type: ignore[attr-defined]
 
-    @property
-    def verb_module(self) -> ModuleType:
-        """Return the workflow module of this noun."""
-        return importlib.import_module(self.verbs)
+    def verb(self, name: str) -> Callable[..., Any]:
+        """Return the workflow of a step: the function of that name in the noun's module."""
+        found: Callable[..., Any] = getattr(importlib.import_module(self.verbs), name)
+        return found
 
     def url_of(self, record: Any) -> str:
         """Return the address of a record's page."""
@@ -244,5 +243,5 @@ def division_names(session: Session) -> dict[str, str]:
     database = str(session.get_bind().engine.url)
     if not _DIVISIONS.get(database):
         rows = session.execute(sa.select(Division.code, Division.name))  # type: ignore[call-overload]
-        _DIVISIONS[database] = dict(rows.tuples())
+        _DIVISIONS[database] = dict(rows.tuples().all())
     return _DIVISIONS[database]

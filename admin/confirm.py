@@ -164,7 +164,7 @@ async def _take(
 
     def work(session: Session) -> Any:
         record = view.find(session, by, str(target.record.id))
-        return getattr(view.verb_module, verb)(session, record, by=by, **answers)
+        return view.verb(verb)(session, record, by=by, **answers)
 
     try:
         await doing(by, verb, target.title, work)

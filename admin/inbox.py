@@ -82,7 +82,7 @@ def counts(session: Session, by: ActingOfficer) -> dict[str, int]:
         for model, identity in NOUNS.items()
         if awaited(LIFECYCLES[model], by)
     ]
-    return dict(session.execute(sa.union_all(*parts)).tuples()) if parts else {}
+    return dict(session.execute(sa.union_all(*parts)).tuples().all()) if parts else {}
 
 
 def tasks(session: Session, by: ActingOfficer) -> list[Task]:

@@ -37,26 +37,25 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+STALE = "页面已过期或来源不可信，本次操作没有执行。请返回上一页，刷新后重新提交。"
+
 logger = logging.getLogger("yikatong.console")
 
 
 class Guard:
-    """The outermost layer: security headers, no NUL, and our own page for whatever went wrong."""
+    """The outermost layer: security headers, and no NUL."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; an exception becomes a page without SQL or parameters."""
+        """Serve one request with our headers."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
 
         async def secured(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -66,18 +65,36 @@ class Guard:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
-        request = Request(scope)
+        if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
+            wrong = await pages.error(Request(scope), 400, "网址中含有无效字符，请从菜单重新进入。")
+            await wrong(scope, receive, secured)
+            return
+        await self.app(scope, receive, secured)
+
+
+class Unforeseen:
+    """Our own page for whatever went wrong: without SQL or parameters, with a number for the administrator."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; an exception becomes a page."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
         try:
-            if "\x00" in scope["path"] or "%00" in scope.get("query_string", b"").decode("latin-1"):
-                await pages.error(request, 400, "网址中含有无效字符，请从菜单重新进入。")(scope, receive, secured)
-                return
-            await self.app(scope, receive, secured)
+            await self.app(scope, receive, watched)
         except Exception as problem:  # the edge of the program: everything unforeseen ends here, once
             reference = secrets.token_hex(4)
             logger.error("unforeseen %s, reference %s", type(problem).__name__, reference, exc_info=trace(problem))
-            if started:
+            if started or scope["type"] != "http":
                 raise
-            await pages.unforeseen(request, reference)(scope, receive, secured)
+            await (await pages.unforeseen(Request(scope), reference))(scope, receive, send)
 
 
 def trace(problem: Exception) -> Exception | None:
@@ -106,12 +123,13 @@ class Sessions:
         if request.method not in SAFE:
             form = await _read_form(request)
             if form is None:
-                await pages.error(request, 413, "上传的文件超过 40 MB，请拆分后再上传。")(scope, receive, send)
+                await (await pages.error(request, 413, "上传的文件超过 40 MB，请拆分后再上传。"))(scope, receive, send)
                 return
             if not genuine(request, form, found.csrf_token):
-                await pages.error(
+                wrong = await pages.error(
                     request, 403, "页面已过期或来源不可信，本次操作没有执行。请返回上一页，刷新后重新提交。"
-                )(scope, receive, send)
+                )
+                await wrong(scope, receive, send)
                 return
             scope["form"] = form
         with acting(found.officer):

@@ -55,9 +55,9 @@ def environment() -> Pages:
     return made
 
 
-async def render(request: Request, name: str, status_code: int = 200, **context: Any) -> _TemplateResponse:
+async def render(request: Request, template: str, status_code: int = 200, **context: Any) -> _TemplateResponse:
     """Render one of our own pages."""
-    return await environment().TemplateResponse(request, f"console/{name}.html", context, status_code)
+    return await environment().TemplateResponse(request, f"console/{template}.html", context, status_code)
 
 
 async def error(request: Request, status: int, message: str, **context: Any) -> _TemplateResponse:

@@ -176,7 +176,7 @@ def _tab_links(
         sa.select(sa.literal(_key(related)), sa.func.count()).select_from(related.model).where(_where(related, record))
         for related in tabs
     ]
-    counts = dict(session.execute(sa.union_all(*parts)).tuples()) if parts else {}
+    counts = dict(session.execute(sa.union_all(*parts)).tuples().all()) if parts else {}
     links = [(_key(related), related.title, counts.get(_key(related), 0)) for related in tabs]
     links.append(("details", "详情", -1))
     if Permission.EVENT_VIEW in view.granted(request):
