@@ -51,7 +51,7 @@ LIST: tuple[tuple[str, str, int, Change], ...] = (
     ("shared_account", "与同名的另一户共用账号（黄灯）", 139, lambda h: _named(h, NAMESAKE)),
     (
         "shared_account_namesake",
-        "误登了同名者的账号（黄灯；银行验证证件不符，红灯）",
+        "误登同名者账号（黄灯；银行：证件不符，红灯）",
         619,
         lambda h: _named(h, NAMESAKE),
     ),
