@@ -76,8 +76,9 @@ def finish(session: Session, job_id: int, status: JobStatus, message: str, file_
     """Write a job's end; in the transaction of the work it reports."""
     session.execute(
         sa.text(
-            "update jobs set status = :status, message = :message, file_id = coalesce(:file, file_id),"
-            " finished_at = :at, done = case when :status = 'done' then total else done end where id = :job"
+            "update jobs set status = cast(:status as varchar), message = :message, file_id = coalesce(:file, file_id),"
+            " finished_at = :at, done = case when cast(:status as varchar) = 'done' then total else done end"
+            " where id = :job"
         ),
         {"status": status, "message": message, "file": file_id, "at": now(session), "job": job_id},
     )

@@ -13,6 +13,8 @@ from policies.identities import CARD_LENGTHS, half_width, id_problems, luhn_vali
 AMOUNT_PLACES, AREA_PLACES, STANDARD_PLACES = 2, 3, 4
 LARGEST = 900_000
 """Larger numbers are refused; quantity × standard in their units then fits 64 bits."""
+LARGEST_TOTAL = LARGEST * 200_000
+"""The same for the 合计 of a whole sheet."""
 
 BLANK, NOT_NUMBER, NEGATIVE, ZERO, TOO_LARGE = "未填写", "不是数字", "为负数", "为零", "数值过大"
 
@@ -53,7 +55,7 @@ def too_many_places(places: int) -> str:
     return f"超过 {places} 位小数"
 
 
-def scaled(value: Any, places: int) -> int:
+def scaled(value: Any, places: int, largest: float = LARGEST) -> int:
     """Return a positive number times 10**places, exactly. Raises NumberWrong.
 
     A cell's number counts with its first 15 digits, as spreadsheets do; text that is plainly a number counts.
@@ -65,7 +67,7 @@ def scaled(value: Any, places: int) -> int:
         raise NumberWrong(ZERO)
     if number < 0:
         raise NumberWrong(NEGATIVE)
-    if number > LARGEST:
+    if number > largest:
         raise NumberWrong(TOO_LARGE)
     units = number.scaleb(places)
     if units != units.to_integral_value():
@@ -89,10 +91,12 @@ def numbers(values: Sequence[Any], places: int) -> Column:
 
     Ordinary cells are computed together; only the odd ones go through `scaled` one by one.
     """
-    floats = np.array([value if type(value) is float else 0.0 for value in values], dtype=np.float64)
+    floats = np.array(
+        [value if type(value) is float and 0 < value <= LARGEST else 0.0 for value in values], dtype=np.float64
+    )
     factor = 10.0**places
     units = np.rint(floats * factor)
-    plain = (floats > 0) & (floats <= LARGEST) & (np.abs(floats - units / factor) <= floats * 4e-16)
+    plain = (floats > 0) & (np.abs(floats - units / factor) <= floats * 4e-16)
     column = Column(np.where(plain, units, 0).astype(np.int64).tolist())
     for place in np.flatnonzero(~plain).tolist():
         value = values[place]

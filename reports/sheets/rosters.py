@@ -327,7 +327,8 @@ class RosterSheet:
         title = self.template.field(name).title
         right = f"{Decimal(total).scaleb(-places):.{places}f}"
         try:
-            wrong = cells.scaled(round(declared, places) if isinstance(declared, float) else declared, places) != total
+            figure = round(declared, places) if isinstance(declared, float) else declared
+            wrong = cells.scaled(figure, places, cells.LARGEST_TOTAL) != total
         except cells.NumberWrong:
             wrong = True
         if wrong:
