@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from integrations.errors import Unreadable
-from integrations.iso20022.xml import amount_fen, child, children, day, drop_previous, local, text, walk
+from integrations.iso20022.xml import amount_fen, child, children, day, drop_previous, local, parts, plain, text, walk
 
 DOCUMENT = "银行对账单（camt.053）"
 
@@ -113,28 +113,32 @@ def _credit(element: Any, where: str) -> bool:
 
 def _entries(entry: Any) -> list[tuple[Any, ...]]:
     """Return one booking per payment of an entry; none when it is not booked (pending, information)."""
-    reference = text(entry, "AcctSvcrRef") or text(entry, "NtryRef")
-    status = text(entry, "Sts") or text(entry, "Sts", "Cd") or "BOOK"
-    if status != "BOOK":
+    said = parts(entry)
+    reference = plain(said.get("AcctSvcrRef")) or plain(said.get("NtryRef"))
+    if _status(said.get("Sts")) != "BOOK":
         return []
     where = f"流水 {reference}".strip()
-    amount = amount_fen(entry, "Amt")
+    amount = amount_fen(said.get("Amt"))
     if amount is None:
         raise Unreadable(DOCUMENT, f"{where} 没有人民币金额")
-    head = (day(entry, "BookgDt") or day(entry, "ValDt"), _credit(entry, where))
-    kind = _kind(entry)
+    head = (day(said.get("BookgDt")) or day(said.get("ValDt")), _credit(entry, where))
+    kind = _kind(said.get("BkTxCd"))
     details = [one for group in children(entry, "NtryDtls") for one in children(group, "TxDtls")]
     if len(details) <= 1:
         end_to_end_id = _end_to_end(details[0]) if details else ""
         return [(*head, amount, reference, end_to_end_id, kind)]
-    parts = [_detail_amount(one) for one in details]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts) or sum(known) != amount:
+    known = [part for part in map(_detail_amount, details) if part is not None]
+    if len(known) < len(details) or sum(known) != amount:
         raise Unreadable(DOCUMENT, f"{where} 的明细金额之和与流水金额不一致")
     return [
         (*head, part, text(one, "Refs", "AcctSvcrRef") or reference, _end_to_end(one), kind)
         for one, part in zip(details, known, strict=True)
     ]
+
+
+def _status(element: Any | None) -> str:
+    """Return an entry's status: text in old versions, a code in newer ones; booked when it says nothing."""
+    return "BOOK" if element is None else plain(element) or text(element, "Cd") or "BOOK"
 
 
 def _detail_amount(detail: Any) -> int | None:
@@ -147,11 +151,11 @@ def _end_to_end(detail: Any) -> str:
     return named if named != "NOTPROVIDED" else ""
 
 
-def _kind(entry: Any) -> str:
-    own = text(entry, "BkTxCd", "Prtry", "Cd")
-    domain = [
-        text(entry, "BkTxCd", "Domn", "Cd"),
-        text(entry, "BkTxCd", "Domn", "Fmly", "Cd"),
-        text(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd"),
-    ]
-    return own or "/".join(filter(None, domain))
+def _kind(code: Any | None) -> str:
+    if code is None:
+        return ""
+    own = text(code, "Prtry", "Cd")
+    if own:
+        return own
+    domain = [text(code, "Domn", "Cd"), text(code, "Domn", "Fmly", "Cd"), text(code, "Domn", "Fmly", "SubFmlyCd")]
+    return "/".join(filter(None, domain))

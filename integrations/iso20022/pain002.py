@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from integrations.errors import Unreadable
 from integrations.iso20022.reasons import failure_class
-from integrations.iso20022.xml import amount_fen, child, children, day, drop_previous, local, text, walk
+from integrations.iso20022.xml import amount_fen, child, children, day, drop_previous, local, parts, plain, text, walk
 
 DOCUMENT = "银行回盘报文（pain.002）"
 
@@ -106,11 +106,13 @@ def _read_group(file: ResultFile, element: Any) -> None:
 
 def _listed(element: Any) -> tuple[Any, ...]:
     """Return what one TxInfAndSts says, before what stands above it is known."""
-    ids = [text(element, "OrgnlEndToEndId"), text(element, "OrgnlInstrId")]
+    said = parts(element)
+    ids = [plain(said.get("OrgnlEndToEndId")), plain(said.get("OrgnlInstrId"))]
     reference = next((one for one in ids if one and one != "NOTPROVIDED"), "")
-    amount = amount_fen(element, "OrgnlTxRef", "Amt", "InstdAmt")
-    settled = day(element, "FctvIntrBkSttlmDt") or day(element, "AccptncDtTm")
-    return reference, amount, settled, text(element, "TxSts"), _reason(element)
+    amount = amount_fen(said.get("OrgnlTxRef"), "Amt", "InstdAmt")
+    settled = day(said.get("FctvIntrBkSttlmDt")) or day(said.get("AccptncDtTm"))
+    reason = _reason(element) if "StsRsnInf" in said else ("", "", "")
+    return reference, amount, settled, plain(said.get("TxSts")), reason
 
 
 def _result(listed: tuple[Any, ...], status_above: str, reported_on: date | None) -> PaymentResult:

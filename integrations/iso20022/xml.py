@@ -24,7 +24,8 @@ def walk(document: str, content: bytes, *tags: str) -> Iterator[Any]:
         raise Unreadable(document, f"文件超过 {MAX_BYTES // 1024 // 1024} MB")
     parser = etree.iterparse(
         BytesIO(content),
-        events=("start", "end"),
+        events=("end",),
+        tag=[f"{{*}}{tag}" for tag in tags],
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -33,33 +34,42 @@ def walk(document: str, content: bytes, *tags: str) -> Iterator[Any]:
         remove_comments=True,
         remove_pis=True,
     )
-    wanted = frozenset(tags)
     begun = False
     try:
-        for event, element in parser:
+        for _, element in parser:
             if not begun:
                 begun = True
                 if element.getroottree().docinfo.doctype:
                     raise Unreadable(document, "文件带有 DTD 声明，出于安全不予读取")
-            if event == "end" and local(element) in wanted:
-                yield element
+            yield element
     except etree.XMLSyntaxError as wrong:
         raise Unreadable(document, f"第 {wrong.lineno or 1} 行附近的 XML 不完整或格式有误") from None
 
 
 def local(element: Any) -> str:
     """Return an element's name without its namespace; "" for an entity."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def parts(element: Any) -> dict[str, Any]:
+    """Return an element's children by name (the last of each), in one pass: looking each up costs as much as this."""
+    return {one.tag.rpartition("}")[2]: one for one in element if isinstance(one.tag, str)}
+
+
+def plain(element: Any | None) -> str:
+    """Return an element's own text, stripped; "" when there is no element."""
+    return (element.text or "").strip() if element is not None else ""
 
 
 def child(element: Any, name: str) -> Any | None:
     """Return the first child of that name, whatever its namespace."""
-    return next((one for one in element if local(one) == name), None)
+    return next(element.iterchildren(f"{{*}}{name}"), None)
 
 
 def children(element: Any, name: str) -> list[Any]:
     """Return all children of that name, whatever their namespace."""
-    return [one for one in element if local(one) == name]
+    return list(element.iterchildren(f"{{*}}{name}"))
 
 
 def text(element: Any, *path: str) -> str:
@@ -68,15 +78,15 @@ def text(element: Any, *path: str) -> str:
         element = child(element, name)
         if element is None:
             return ""
-    return (element.text or "").strip()
+    return plain(element)
 
 
-def amount_fen(element: Any, *path: str) -> int | None:
+def amount_fen(element: Any | None, *path: str) -> int | None:
     """Return the amount at the end of a path in fen; None when it is missing, masked or not in CNY."""
     for name in path:
-        element = child(element, name)
-        if element is None:
-            return None
+        element = child(element, name) if element is not None else None
+    if element is None:
+        return None
     if element.get("Ccy", "CNY") != "CNY":
         return None
     try:
@@ -85,9 +95,13 @@ def amount_fen(element: Any, *path: str) -> int | None:
         return None
 
 
-def day(element: Any, *path: str) -> date | None:
+def day(element: Any | None, *path: str) -> date | None:
     """Return the date at the end of a path: a Dt, a DtTm or the element's own text; None when there is none."""
-    said = text(element, *path) or text(element, *path, "Dt") or text(element, *path, "DtTm")
+    for name in path:
+        element = child(element, name) if element is not None else None
+    if element is None:
+        return None
+    said = plain(element) or text(element, "Dt") or text(element, "DtTm")
     try:
         return datetime.fromisoformat(said).date() if said else None
     except ValueError:

@@ -16,9 +16,9 @@ class SandboxControl:
         self.url = url
         self._sandbox = Partner("沙箱", url, key, 30)
 
-    def ask(self, path: str, **asked: Any) -> dict[str, Any]:
+    def ask(self, endpoint: str, /, **asked: Any) -> dict[str, Any]:
         """Post to one control endpoint. Raises Rejected, Unavailable, Unknown."""
-        told: dict[str, Any] = self._sandbox.write("POST", f"/control/{path}", asked).json()
+        told: dict[str, Any] = self._sandbox.write("POST", f"/control/{endpoint}", asked).json()
         return told
 
     def set_clock(self, moment: datetime) -> None:

@@ -166,15 +166,20 @@ class Sandboxes:
         os.environ.update(self.environment())
         settings.cache_clear()
 
-    def start(self, kind: str) -> None:
-        """Start one sandbox and wait until it answers. Raises SandboxFailed."""
-        log = self.folder / f"{kind}.log"
+    def start(self, *kinds: str) -> None:
+        """Start sandboxes and wait until they answer. Raises SandboxFailed."""
+        for kind in kinds:
+            self._processes[kind] = self._spawn(kind)
+        for kind in kinds:
+            self._await(kind, self._processes[kind])
+
+    def _spawn(self, kind: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "integrations.sandbox.launch", kind]
         command += ["--port", str(self.ports[kind]), "--folder", str(self.folder), "--world", str(self.world)]
         command += ["--bank-url", self.url("bank"), "--parent", str(os.getpid()), *self._arguments]
-        with log.open("ab") as output:
+        with self._log(kind).open("ab") as output:
             # A session of its own: Ctrl-C reaches us, and we end it in order.
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env={**os.environ, KEY_VARIABLE: self.key},
@@ -183,10 +188,11 @@ class Sandboxes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes[kind] = process
-        self._await(kind, process, log)
 
-    def _await(self, kind: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def _log(self, kind: str) -> Path:
+        return self.folder / f"{kind}.log"
+
+    def _await(self, kind: str, process: subprocess.Popen[bytes]) -> None:
         ends = monotonic() + START_SECONDS
         while monotonic() < ends and process.poll() is None:
             try:
@@ -195,8 +201,8 @@ class Sandboxes:
             except httpx.HTTPError:
                 sleep(0.1)
         self.stop(kind)
-        tail = log.read_text(errors="replace")[-600:]
-        raise SandboxFailed(f"沙箱 {kind} 没有启动（端口 {self.ports[kind]}），日志 {log} 末尾：\n{tail}")
+        tail = self._log(kind).read_text(errors="replace")[-600:]
+        raise SandboxFailed(f"沙箱 {kind} 没有启动（端口 {self.ports[kind]}），日志 {self._log(kind)} 末尾：\n{tail}")
 
     def stop(self, kind: str) -> None:
         """End one sandbox; its ledger stays."""
@@ -219,8 +225,7 @@ class Sandboxes:
         """Start all three. Raises SandboxFailed."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            for kind in KINDS:
-                self.start(kind)
+            self.start(*KINDS)
         except BaseException:
             self._stop_all()
             raise
