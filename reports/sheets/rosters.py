@@ -174,11 +174,11 @@ class RosterSheet:
             self._add_pending_total(number, first in GRAND_TOTALS, row, pending)
             return False
         blank = all(row[columns[field.name]] == "" for field in self.template.required)
-        if blank and filled and {column for column, _ in filled} <= {columns.get("sequence", -1)}:
-            self.findings.note(number, -1, "只有序号的空行，已跳过")
-            return False
         if blank and filled and _FOOTER.search(words):
             self.findings.note(number, -1, "签字或说明行，已跳过")
+            return False
+        if blank and filled and {column for column, _ in filled} <= {columns.get("sequence", -1)}:
+            self.findings.note(number, -1, "只有序号的空行，已跳过")
             return False
         return True
 
