@@ -65,6 +65,20 @@ class Cluster:
         self._lock.close()
         self._lock = None
 
+    def destroy(self) -> None:
+        """Stop the server and delete its data, wherever it lies. Raises ClusterBusy while another process runs it."""
+        if self._lock is None:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+        folder = self._server_folder()
+        if (folder / "PG_VERSION").exists():
+            self._pg_ctl(self._binaries(), "stop", "-m", "immediate", "-w")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._socket_folder(), ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def __enter__(self) -> str:
         """Start and return the address."""
         return self.start()
@@ -184,7 +198,7 @@ class Cluster:
                 return
             # After kill -9 the first start meets the old shared memory: it goes within seconds.
             time.sleep(START_PAUSE_S)
-        raise ClusterFailed(f"数据库没有启动成功，详见 {log}")
+        raise ClusterFailed(f"数据库没有启动成功，详见 {log}；演示数据损坏时可执行 make demo-reset 重新开始")
 
     def _wait_ready(self, bin_folder: Path, sockets: Path) -> None:
         for _ in range(START_TRIES):

@@ -23,7 +23,8 @@ def catalogue(owner: Owner) -> dict[str, list[str]]:
     questions = {
         "relations": f"select c.relname, c.relkind from pg_class c"
         f" join pg_namespace n on n.oid = c.relnamespace where {OWN}",
-        "columns": f"select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull from pg_attribute a"
+        "columns": f"select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull"
+        " from pg_attribute a"
         f" join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace"
         f" where {OWN} and c.relkind = 'r' and a.attnum > 0",
         "constraints": "select conrelid::regclass, pg_get_constraintdef(oid) from pg_constraint"
