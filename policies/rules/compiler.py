@@ -96,7 +96,7 @@ def compile_gate(rules: Sequence[Rule]) -> tuple[str, Parameters]:
     The caller adds division_code, roster_id and today. Raises RuleBroken: a rule that can't be run stops the gate.
     """
     binder = Binder()
-    compiled = [_compile(number, rule, binder) for number, rule in enumerate(rules)]
+    compiled = [_compile(number, rule, binder) for number, rule in enumerate(rules, 1)]
     if not compiled:
         return NOTHING, {}
     facts = dict.fromkeys(fact for one in compiled for fact in (*one.facts, *_facts_of(one.parts)))
@@ -105,7 +105,10 @@ def compile_gate(rules: Sequence[Rule]) -> tuple[str, Parameters]:
         columns=columns,
         joins=joins,
         rules=", ".join(_row(one, binder) for one in compiled),
-        conditions=", ".join(f"({one.number}, {one.condition})" for one in compiled),
+        marks=", ".join(
+            f"case {one.condition} when true then {one.number} when false then null else -{one.number} end"
+            for one in compiled
+        ),
         messages=_cases((one.number, _message(one.parts, binder)) for one in compiled),
         evidence=_cases((one.number, _evidence(one.facts, binder)) for one in compiled),
         missing=_cases((one.number, _missing(one.facts, binder)) for one in compiled),

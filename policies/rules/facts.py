@@ -69,7 +69,7 @@ ALL: tuple[Fact, ...] = (
     Fact("village", "嘎查村", TEXT, "l.village"),
     Fact("payee_relation", "收款人关系", CHOICE, "l.payee_relation", choices=_choices(PayeeRelation)),
     Fact("previous_amount", "上期金额", MONEY, "l.previous_amount_fen / 100.0", note="无上期为缺失"),
-    Fact("same_in_roster", "本册同一发放权笔数", NUMBER, "same.lines", SAME_ROSTER),
+    Fact("same_in_roster", "本册同一发放权笔数", NUMBER, "coalesce(same.lines, 1)", SAME_ROSTER),
     # What the roster and its project say.
     Fact("period", "补贴所属期", TEXT, "r.period"),
     Fact("period_start", "所属期起", DATE, "r.period_start"),

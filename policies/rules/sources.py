@@ -31,19 +31,22 @@ base as (
     where l.state <> 'stopped'
 ),
 rules (rule, code, version, name, light) as (values {rules}),
+marked as (
+    select b.*, array_remove(array[{marks}], null) as marks from base b
+),
 judged as materialized (
-    select b.*, v.rule, v.fires
-    from base b cross join lateral (values {conditions}) v (rule, fires)
-    where v.fires is not false
+    select b.*, abs(m.mark) as rule, m.mark > 0 as fires
+    from marked b cross join lateral unnest(b.marks) m (mark)
+    where b.marks <> '{{}}'
 ),
 skips as (
     select b.rule, count(*) as lines, (array_agg(b.sequence order by b.sequence))[1:10] as sequences
-    from judged b where b.fires is null group by b.rule
+    from judged b where not b.fires group by b.rule
 ),
 gaps as (
     select b.rule, array_agg(distinct t.title) as titles
     from judged b cross join lateral unnest({missing}) t (title)
-    where b.fires is null and t.title is not null group by b.rule
+    where not b.fires and t.title is not null group by b.rule
 )
 select b.line_id, b.sequence, u.code as rule_code, u.version, u.name as rule_name, u.light, false as skipped,
     {messages} as message, {evidence} as evidence
@@ -57,7 +60,8 @@ select 0, 0, u.code, u.version, u.name, case u.light when 'red' then 'yellow' el
     jsonb_build_object('未能判断笔数', s.lines, '序号', s.sequences, '缺少', g.titles)
 from skips s join rules u on u.rule = s.rule left join gaps g on g.rule = s.rule
 """
-"""One statement per gate: a row per hit, and one row (line 0) per rule that could not judge some lines.
+"""One statement per gate. Each line is marked once: n where rule n fires, -n where it can't be judged; clean lines end
+there. A row per hit, and one row (line 0) per rule that could not judge some lines.
 
 Stopped lines have left the roster: no rule looks at them. A township's code sorts behind its county's, so the
 standard is the most local one in force. What a red rule could not judge is yellow (to be explained), the rest blue.
@@ -102,7 +106,7 @@ SHARED_ACCOUNT = Source(
         select distinct o.account_index, o.household_id, o.payee_name from roster_lines o
         where o.division_code = :division_code and o.roster_id = :roster_id and o.state <> 'stopped'
             and o.account_index is not null
-    ) payees group by payees.account_index
+    ) payees group by payees.account_index having count(*) > 1
 ) shared on shared.account_index = l.account_index""",
 )
 """How many payees share the account: the head who receives for two of the family is one."""
@@ -112,7 +116,7 @@ SAME_ROSTER = Source(
     """left join (
     select o.entitlement_key, count(*) as lines from roster_lines o
     where o.division_code = :division_code and o.roster_id = :roster_id and o.state <> 'stopped'
-    group by o.entitlement_key
+    group by o.entitlement_key having count(*) > 1
 ) same on same.entitlement_key = l.entitlement_key""",
 )
 

@@ -13,7 +13,7 @@ LONGEST = 2000
 MOST_WORDS = 400
 
 # One character for one, so that places stay true.
-HALF_WIDTH = str.maketrans("（），＝＞＜＋－＊／％！。　×÷－：", "(),=><+-*/%!. */-:")
+HALF_WIDTH = str.maketrans("（），＝＞＜＋－＊／％！．　×÷０１２３４５６７８９", "(),=><+-*/%!. */0123456789")
 QUOTES = {"'": "'", '"': '"', "‘": "’", "“": "”"}
 KEYWORDS = {
     **{word: word for word in ("and", "or", "not", "between", "in", "is", "known", "unknown", "true", "false")},
