@@ -1,5 +1,7 @@
 """The web application: FastAPI outside, SQLAdmin's console inside, our guards around both."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
 from admin.reading import reading, who
 from admin.views import VIEWS
-from models.database import async_sessions
+from models.database import async_engine, async_sessions
 from models.settings import settings
 from policies.refusals import Refused
 
@@ -115,9 +117,16 @@ async def _ready(_: Request) -> Response:
     return JSONResponse({"status": "ready"})
 
 
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Close the console's connections with the server."""
+    yield
+    await async_engine().dispose()
+
+
 def create_app() -> FastAPI:
     """Return the web application of this process."""
-    app = FastAPI(title="一卡通", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="一卡通", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     console = Console(
         app,
         session_maker=async_sessions(),

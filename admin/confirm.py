@@ -100,6 +100,7 @@ def _step_context(view: ConsoleView, step: Step, targets: list[Target]) -> dict[
     return {
         "view": view,
         "title": step.label,
+        "given": {},
         "asks": step.asks,
         "choices": {},
         "targets": targets,

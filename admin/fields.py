@@ -29,6 +29,27 @@ WAITING = frozenset(
 )
 
 
+WORDS: dict[str, dict[str, str]] = {
+    "account_state": {
+        "verified": "已验证", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
+        "name_differs": "户名不符",
+    },
+    "relation": {
+        "01": "本人", "02": "户主", "10": "配偶", "20": "子", "30": "女", "51": "父亲", "52": "母亲",
+    },
+    "sex": {"1": "男", "2": "女"},
+    "ethnicity": {
+        "01": "汉族", "02": "蒙古族", "03": "回族", "11": "满族", "31": "达斡尔族", "45": "鄂温克族", "52": "鄂伦春族",
+    },
+    "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},
+    "asset_kind": {
+        "contracted_land": "承包耕地", "leased_in": "流入", "leased_out": "流出", "excluded_land": "不予补贴面积",
+        "grassland": "草原", "livestock": "牲畜",
+    },
+}  # fmt: skip
+"""What stored codes are called; the national code tables (GB/T 2261.1, 4761, 3304) in part."""
+
+
 def _mask_address(text: str) -> str:
     return text[:6] + "****" if text else text
 
@@ -104,6 +125,11 @@ class FieldView:
             return Cell(MASKS[self.mask](str(value)), "code" if self.mask in ("id", "card", "phone") else "text")
         if isinstance(value, Labelled):
             return Cell(value.label, "status", tone(value))
+        words = WORDS.get(self.name) or (WORDS["asset_kind"] if self.name == "kind" else {})
+        if words and isinstance(value, list):
+            return Cell("、".join(words.get(str(item), str(item)) for item in value))
+        if words.get(str(value)):
+            return Cell(words[str(value)], self.kind)
         return Cell(_FORMATS.get(self.kind, _plain)(value, divisions), self.kind)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from admin.base import ConsoleView, Form, Menu, call
+from admin.base import ConsoleView, Form, Menu
 from models.imports import RosterImport
 from models.officers import ActingOfficer
 from models.projects import ProjectStatus, SubsidyProject
 from policies.lifecycles import Ask
 from policies.permissions import Permission as P
+from policies.refusals import NotFound
+from workflows import imports
 
 
 def projects(session: Session, by: ActingOfficer, record: Any) -> Sequence[tuple[str, str]]:
@@ -21,6 +23,17 @@ def projects(session: Session, by: ActingOfficer, record: Any) -> Sequence[tuple
         sa.select(project.code, project.name).where(project.status == ProjectStatus.ADMITTED).order_by(project.code)
     )
     return [(code, f"{name}（{code}）") for code, name in rows]
+
+
+def receive(
+    session: Session, *, by: ActingOfficer, project: str, file: tuple[str, bytes], **period: Any
+) -> RosterImport:
+    """Receive the uploaded workbook for the project of that code. Raises NotFound."""
+    wanted = session.execute(sa.select(SubsidyProject).where(SubsidyProject.code == project)).scalar_one_or_none()  # type: ignore[arg-type]
+    if wanted is None:
+        raise NotFound
+    name, content = file
+    return imports.receive(session, by=by, project=wanted, file_name=name, content=content, **period)
 
 
 class RosterImportView(ConsoleView, model=RosterImport):
@@ -39,13 +52,19 @@ class RosterImportView(ConsoleView, model=RosterImport):
             "new",
             "导入清册",
             P.IMPORT_CREATE,
-            call("imports", "receive"),
+            receive,
             (
                 Ask("project", "补贴项目", "choice"),
-                Ask("period", "补贴所属期", "text", help="如 2024、2024-05、2024-Q1"),
+                Ask("period", "补贴所属期", "text", help="如 2026年、2026年5月"),
+                Ask("period_start", "所属期起", "date"),
+                Ask("period_end", "所属期止", "date"),
                 Ask("file", "清册文件", "file", help="Excel 工作簿（.xlsx），按列名识别，列的顺序不限"),
             ),
             (("project", projects),),
             consequence="上传后在后台检查：有问题的整份退回并标注单元格，没有问题的整份导入，不会只导入一半。",
         ),
     )
+
+    def extra(self, session: Session, record: Any, by: ActingOfficer, granted: frozenset[str]) -> dict[str, Any]:
+        """Return the job whose progress the page shows."""
+        return {"job": imports.job_of(session, record)}

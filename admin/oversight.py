@@ -46,8 +46,9 @@ class EventView(ConsoleView, model=Event):
 
     category, icon = Menu.OVERSIGHT, "fa-solid fa-clock-rotate-left"
     permission = P.EVENT_VIEW
-    column_list = ["business_at", "label", "officer_name", "post", "from_status", "to_status", "opinion"]
+    column_list = ["business_at", "label", "officer_name", "post", "opinion"]
     headline = ("label", "officer_name", "post", "business_at")
+    column_details_list = ["label", "officer_name", "post", "opinion", "business_at", "recorded_at"]
     search_text = ("officer_name", "label")
 
 

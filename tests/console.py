@@ -1,0 +1,70 @@
+"""The console as a browser meets it: a real server on a free loopback port, one client per officer."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import sqlalchemy as sa
+import uvicorn
+
+from admin.app import create_app
+from models.database import transaction
+from models.officers import ActingOfficer
+from workflows import sessions
+
+COOKIE = "yikatong_session"
+START_TRIES = 200
+
+
+@dataclass
+class ConsoleServer:
+    """A running console."""
+
+    url: str
+    app: object
+
+    def client(self, officer: ActingOfficer | None = None) -> httpx.Client:
+        """Return a browser of the officer, logged in (or of nobody)."""
+        cookies = {COOKIE: open_session(officer)} if officer else {}
+        return httpx.Client(base_url=self.url, cookies=cookies, timeout=30)
+
+
+def open_session(officer: ActingOfficer) -> str:
+    """Log an officer in past the form and return the session's token."""
+    with transaction(None) as session:
+        at = session.execute(sa.text("select clock_timestamp()")).scalar_one()
+        candidate = sessions.Candidate(officer.officer_id, "", None, 0, True, None, at)
+        return sessions.open_session(session, candidate, 0)
+
+
+def token_of(page: str) -> str:
+    """Return the form token of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, "the page has no form token"
+    return found.group(1)
+
+
+@contextmanager
+def running() -> Iterator[ConsoleServer]:
+    """Run the console on a free port until the end of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = create_app()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    for _ in range(START_TRIES):
+        if server.started:
+            break
+        time.sleep(0.05)
+    try:
+        yield ConsoleServer(f"http://127.0.0.1:{port}", app)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
