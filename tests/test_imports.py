@@ -32,17 +32,8 @@ from reports.sheets.templates import GENERIC, LAND, write_template
 from tests import factories
 from tests.conftest import WORLD, As, Owner, address, owner_session, point_at, statement
 from tests.factories import World
-from tests.workbooks import (
-    ACCEPTED,
-    NOTED,
-    REFUSED,
-    TABLE,
-    Peculiarity,
-    People,
-    Person,
-    as_markdown,
-    plain,
-)
+from tests.peculiarities import ACCEPTED, NOTED, REFUSED, TABLE, Peculiarity, as_markdown
+from tests.workbooks import People, Person, plain
 from workflows import imports
 from workflows.files import content_of
 from workflows.import_rows import stage

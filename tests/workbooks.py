@@ -1,14 +1,9 @@
-"""Peculiar workbooks: the table that the tests run, that docs/workbooks.md shows, and what becomes of each.
-
-`TABLE` holds one row per peculiarity; `build` makes the workbook from people of the registry.
-"""
+"""Builders of peculiar workbooks: each takes the people of a registry and returns the bytes of a file."""
 
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import msoffcrypto.format.ooxml
@@ -17,7 +12,6 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from reports.sheets.templates import LAND, Template, write_sheet
 
-REFUSED, NOTED, ACCEPTED = "退回", "接受并提示", "接受"
 STANDARD = "15"
 FIRST = 5
 """The first data row of the land template: title, unit, two header rows above."""
@@ -45,33 +39,6 @@ class People:
 
 
 Build = Callable[[People], bytes]
-
-
-@dataclass(frozen=True)
-class Peculiarity:
-    """One peculiarity of workbooks and its outcome."""
-
-    code: str
-    title: str
-    outcome: str
-    where: str
-    """The cell that is named: a column of the land template for its first row, or words."""
-    says: str
-    build: Build
-    lines: int = 4
-    cells: tuple[str, ...] = field(default=())
-
-    @property
-    def expected_cells(self) -> tuple[str, ...]:
-        """Return the addresses that the findings must name."""
-        if self.cells:
-            return self.cells
-        return (f"{COLUMNS[self.where]}{FIRST}",) if self.where in COLUMNS else ()
-
-    @property
-    def place(self) -> str:
-        """Return where the finding points, for the docs."""
-        return "、".join(self.expected_cells) or self.where
 
 
 def rows_for(people: People) -> list[dict[str, Any]]:
@@ -148,23 +115,23 @@ def repacked(build: Build, change: Callable[[str, bytes], bytes]) -> Build:
     return rebuild
 
 
-def _bad_check(people: People) -> str:
+def bad_check(people: People) -> str:
     number = people.known[0].id_number
     return number[:-1] + ("0" if number[-1] != "0" else "1")
 
 
-def _full_width(people: People) -> str:
+def full_width(people: People) -> str:
     return people.known[0].id_number.translate({ord("0") + digit: ord("０") + digit for digit in range(10)})
 
 
-def _twice(sheet: Worksheet, people: People) -> None:
+def twice(sheet: Worksheet, people: People) -> None:
     for column in range(1, 20):
         sheet.cell(FIRST + 1, column).value = sheet.cell(FIRST, column).value
     _fix_total(sheet, 10.5 + 10.5 + 8 + 20.25, 157.5 * 2 + 120 + 303.75)
 
 
-def _two_plots(sheet: Worksheet, people: People) -> None:
-    _twice(sheet, people)
+def two_plots(sheet: Worksheet, people: People) -> None:
+    twice(sheet, people)
     sheet[f"{COLUMNS['component']}{FIRST}"], sheet[f"{COLUMNS['component']}{FIRST + 1}"] = "东地", "西地"
 
 
@@ -172,7 +139,7 @@ def _fix_total(sheet: Worksheet, quantity: float, amount: float, row: int = FIRS
     sheet[f"{COLUMNS['quantity']}{row}"], sheet[f"{COLUMNS['amount']}{row}"] = quantity, amount
 
 
-def _header(name: str, label: str | None) -> Build:
+def header(name: str, label: str | None) -> Build:
     def change(sheet: Worksheet, people: People) -> None:
         column = COLUMNS[name]
         sheet.unmerge_cells(f"{column}3:{column}4")
@@ -181,7 +148,7 @@ def _header(name: str, label: str | None) -> Build:
     return edited(change)
 
 
-def _second_sheet(people: People, content: str) -> bytes:
+def second_sheet(people: People, content: str) -> bytes:
     book = openpyxl.load_workbook(io.BytesIO(plain(people)))
     if content == "roster":
         book.copy_worksheet(book.worksheets[0]).title = "清册二"
@@ -190,52 +157,52 @@ def _second_sheet(people: People, content: str) -> bytes:
     return saved(book)
 
 
-def _no_rows(sheet: Worksheet, people: People) -> None:
+def no_rows(sheet: Worksheet, people: People) -> None:
     sheet.delete_rows(FIRST, 10)
 
 
-def _no_header(sheet: Worksheet, people: People) -> None:
+def no_header(sheet: Worksheet, people: People) -> None:
     for area in [str(area) for area in sheet.merged_cells.ranges]:
         sheet.unmerge_cells(area)
     sheet.delete_rows(1, 4)
 
 
-def _hidden(sheet: Worksheet, people: People) -> None:
+def hidden(sheet: Worksheet, people: People) -> None:
     sheet.row_dimensions[FIRST + 1].hidden = True
 
 
-def _extra(sheet: Worksheet, people: People) -> None:
+def extra(sheet: Worksheet, people: People) -> None:
     sheet["T3"], sheet[f"T{FIRST}"] = "是否脱贫户", "否"
 
 
-def _blank_tail(sheet: Worksheet, people: People) -> None:
+def blank_tail(sheet: Worksheet, people: People) -> None:
     for row in range(FIRST + 6, FIRST + 1500):
         sheet.cell(row, 1).number_format = "@"
 
 
-def _numbered_tail(sheet: Worksheet, people: People) -> None:
+def numbered_tail(sheet: Worksheet, people: People) -> None:
     sheet.delete_rows(FIRST + 4, 2)
     for number in range(5, 30):
         sheet.cell(FIRST + number - 1, 1).value = number
 
 
-def _subtotals(sheet: Worksheet, people: People) -> None:
+def subtotals(sheet: Worksheet, people: People) -> None:
     sheet.insert_rows(FIRST + 2)
     sheet[f"A{FIRST + 2}"] = "小  计"
     _fix_total(sheet, 20.833, 312.5, FIRST + 2)
 
 
-def _subtotal_wrong(sheet: Worksheet, people: People) -> None:
-    _subtotals(sheet, people)
+def subtotal_wrong(sheet: Worksheet, people: People) -> None:
+    subtotals(sheet, people)
     _fix_total(sheet, 20.833, 300, FIRST + 2)
 
 
-def _other_order(people: People) -> bytes:
+def other_order(people: People) -> bytes:
     fields = tuple(reversed(LAND.fields))
     return write_sheet(Template("land", "", fields), "清册", rows_for(people), total=False)
 
 
-def _generic(people: People) -> bytes:
+def generic(people: People) -> bytes:
     """Return the default columns in practice, with their one-row header (read by the generic template's names)."""
     heads = "排序序号 户主姓名 身份证号 补贴面积 补贴标准 补贴金额 收款人 银行账号 开户银行 备注"
     book = openpyxl.Workbook()
@@ -247,7 +214,7 @@ def _generic(people: People) -> bytes:
     return saved(book)
 
 
-def _formula_with_value(people: People) -> bytes:
+def formula_with_value(people: People) -> bytes:
     def calculate(name: str, part: bytes) -> bytes:
         value = b"<v>157.5</v>"
         return part.replace(b"<v></v>", value).replace(b"<v/>", value) if name.endswith("sheet1.xml") else part
@@ -255,27 +222,27 @@ def _formula_with_value(people: People) -> bytes:
     return repacked(cell("amount", f"=J{FIRST}*K{FIRST}"), calculate)(people)
 
 
-def _stale(name: str, part: bytes) -> bytes:
+def stale(name: str, part: bytes) -> bytes:
     if not name.endswith("sheet1.xml"):
         return part
     start = part.index(b"<dimension ref=")
     return part[:start] + b'<dimension ref="A1:B2"/>' + part[part.index(b"/>", start) + 2 :]
 
 
-def _strict(name: str, part: bytes) -> bytes:
+def strict(name: str, part: bytes) -> bytes:
     old, new = b"http://schemas.openxmlformats.org/", b"http://purl.oclc.org/ooxml/"
     return part.replace(old + b"spreadsheetml/2006/main", new + b"spreadsheetml/main").replace(
         old + b"officeDocument/2006/relationships", new + b"officeDocument/relationships"
     )
 
 
-def _encrypted(people: People) -> bytes:
+def encrypted(people: People) -> bytes:
     out = io.BytesIO()
     msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(plain(people))).encrypt("secret", out)
     return out.getvalue()
 
 
-def _word(people: People) -> bytes:
+def word(people: People) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as package:
         package.writestr("[Content_Types].xml", "<Types/>")
@@ -283,269 +250,14 @@ def _word(people: People) -> bytes:
     return out.getvalue()
 
 
-def _legacy(people: People) -> str:
+def legacy(people: People) -> str:
     number = people.known[0].id_number
     return number[:6] + number[8:17]
 
 
-def _blank_book(people: People) -> bytes:
+def blank_book(people: People) -> bytes:
     return saved(openpyxl.Workbook())
 
 
-def _text_number(sheet: Worksheet, people: People) -> None:
+def text_number(sheet: Worksheet, people: People) -> None:
     sheet[f"{COLUMNS['amount']}{FIRST}"].value = "￥１５７.50元"
-
-
-TABLE = (
-    # fmt: off
-    Peculiarity(
-        "bad_checksum", "身份证号校验位错误", REFUSED, "id_number", "校验位不正确", cell("id_number", _bad_check)
-    ),
-    Peculiarity(
-        "id_too_short",
-        "身份证号少一位",
-        REFUSED,
-        "id_number",
-        "长度不是 18 位",
-        cell("id_number", lambda p: p.known[0].id_number[:17]),
-    ),
-    Peculiarity(
-        "id_no_date",
-        "身份证号中的出生日期不存在",
-        REFUSED,
-        "id_number",
-        "出生日期不存在",
-        cell("id_number", "150430199002300015"),
-    ),
-    Peculiarity(
-        "id_as_number",
-        "18 位身份证号存成数字",
-        REFUSED,
-        "id_number",
-        "末尾几位已丢失",
-        cell("id_number", lambda p: int(p.known[0].id_number[:17] + "0")),
-    ),
-    Peculiarity(
-        "account_as_number",
-        "19 位账号存成数字（6.2E+18）",
-        REFUSED,
-        "account_number",
-        "末尾几位已丢失",
-        cell("account_number", lambda p: int(p.known[0].account_number)),
-    ),
-    Peculiarity(
-        "account_length",
-        "账号位数不对",
-        REFUSED,
-        "account_number",
-        "不是 16–19 位数字",
-        cell("account_number", "621737000012"),
-    ),
-    Peculiarity(
-        "unknown_person",
-        "不在基础信息库的人员",
-        REFUSED,
-        "id_number",
-        "不在本乡镇补贴对象基础信息库",
-        person(lambda p: p.stranger),
-    ),
-    Peculiarity(
-        "other_township",
-        "由其他乡镇登记的人员",
-        REFUSED,
-        "id_number",
-        "登记，不在本乡镇",
-        person(lambda p: p.elsewhere),
-    ),
-    Peculiarity("name_differs", "姓名与登记不一致", REFUSED, "name", "与登记的姓名", cell("name", "赵不同")),
-    Peculiarity("twice", "同一发放权两行", REFUSED, "每一行", "同一人同一补贴重复", edited(_twice), cells=("E5", "E6")),
-    Peculiarity(
-        "wrong_amount", "金额不等于面积 × 标准", REFUSED, "amount", "不等于数量 × 标准", cell("amount", 157.49)
-    ),
-    Peculiarity(
-        "truncated_amount",
-        "金额截尾而非四舍五入",
-        REFUSED,
-        "第二行",
-        "不等于数量 × 标准",
-        cell("amount", 154.99, FIRST + 1),
-        cells=("L6",),
-    ),
-    Peculiarity(
-        "wrong_standard", "标准与公布的不一致", REFUSED, "standard", "与公布的标准不一致", cell("standard", 16)
-    ),
-    Peculiarity("text_amount", "金额中有文字", REFUSED, "amount", "不是数字", cell("amount", "约一百五十元")),
-    Peculiarity("date_amount", "金额是日期", REFUSED, "amount", "不是数字", cell("amount", date(2026, 6, 30))),
-    Peculiarity("negative", "金额为负数", REFUSED, "amount", "为负数", cell("amount", -157.5)),
-    Peculiarity("zero", "面积为零", REFUSED, "quantity", "为零", cell("quantity", 0)),
-    Peculiarity("three_decimals", "金额有三位小数", REFUSED, "amount", "超过 2 位小数", cell("amount", 157.505)),
-    Peculiarity("blank_required", "必填单元格为空", REFUSED, "name", "未填写", cell("name", None)),
-    Peculiarity("error_cell", "错误值 #N/A", REFUSED, "amount", "错误值", cell("amount", "#N/A")),
-    Peculiarity(
-        "error_account", "选填列中的错误值", REFUSED, "account_number", "错误值", cell("account_number", "#N/A")
-    ),
-    Peculiarity(
-        "formula_no_value",
-        "公式没有计算结果",
-        REFUSED,
-        "amount",
-        "公式没有计算结果",
-        cell("amount", f"=J{FIRST}*K{FIRST}"),
-    ),
-    Peculiarity(
-        "unregistered_account",
-        "账号未登记",
-        REFUSED,
-        "account_number",
-        "没有登记在收款人名下",
-        cell("account_number", "6217370000000009998"),
-    ),
-    Peculiarity(
-        "foreign_payee", "收款人不是本人或户主", REFUSED, "payee_name", "不是本人或户主", cell("payee_name", "钱路人")
-    ),
-    Peculiarity("missing_header", "缺少必填列", REFUSED, "表头", "缺少必填列“身份证号”", _header("id_number", None)),
-    Peculiarity(
-        "unknown_header",
-        "必填列改成了不认识的名称",
-        REFUSED,
-        "表头",
-        "缺少必填列“补贴金额”",
-        _header("amount", "补贴款金额数"),
-    ),
-    Peculiarity("repeated_header", "同一列出现两次", REFUSED, "表头", "列重复", _header("note", "补贴金额")),
-    Peculiarity(
-        "wrong_total",
-        "合计与明细之和不符",
-        REFUSED,
-        "合计行",
-        "合计与明细之和不符",
-        cell("amount", 700, FIRST + 4),
-        cells=("L9",),
-    ),
-    Peculiarity(
-        "wrong_subtotal",
-        "小计与明细之和不符",
-        REFUSED,
-        "小计行",
-        "合计与明细之和不符",
-        edited(_subtotal_wrong),
-        cells=("L7",),
-    ),
-    Peculiarity(
-        "two_rosters",
-        "两张清册工作表",
-        REFUSED,
-        "整个文件",
-        "有 2 张工作表都像清册",
-        lambda p: _second_sheet(p, "roster"),
-    ),
-    Peculiarity("no_rows", "只有表头没有明细", REFUSED, "整个文件", "清册没有明细行", edited(_no_rows)),
-    Peculiarity("no_header", "没有表头", REFUSED, "整个文件", "没有找到清册表头", edited(_no_header)),
-    Peculiarity("blank_workbook", "空白工作簿", REFUSED, "整个文件", "工作簿中没有内容", _blank_book),
-    Peculiarity("empty_file", "空文件（0 字节）", REFUSED, "上传时", "是空文件", lambda p: b""),
-    Peculiarity(
-        "csv", "文本文件（.csv）", REFUSED, "上传时", "不是 .xlsx 工作簿", lambda p: "序号,姓名\n1,张三\n".encode()
-    ),
-    Peculiarity("pdf", "PDF 文件", REFUSED, "上传时", "不是 .xlsx 工作簿（PDF 文件）", lambda p: b"%PDF-1.7\n"),
-    Peculiarity(
-        "web_page", "网页另存的“表格”", REFUSED, "上传时", "网页或 XML 文件", lambda p: b"<html><table></table></html>"
-    ),
-    Peculiarity("word", "Word 文档", REFUSED, "上传时", "其他 Office 文件", _word),
-    Peculiarity(
-        "old_xls",
-        "旧版 .xls",
-        REFUSED,
-        "上传时",
-        "旧版 .xls",
-        lambda p: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
-    ),
-    Peculiarity("encrypted", "设有打开密码", REFUSED, "上传时", "设有打开密码", _encrypted),
-    Peculiarity("damaged", "下载不完整的工作簿", REFUSED, "上传时", "已损坏", lambda p: plain(p)[:3000]),
-    Peculiarity("plain", "标题行合并、两行表头", ACCEPTED, "", "", plain),
-    Peculiarity("other_order", "列的顺序不同", ACCEPTED, "", "", _other_order),
-    Peculiarity("formula_value", "公式有计算结果", ACCEPTED, "", "", _formula_with_value),
-    Peculiarity("stale_dimension", "记录的范围过期（dimension）", ACCEPTED, "", "", repacked(plain, _stale)),
-    Peculiarity("blank_tail", "末尾上千空行", ACCEPTED, "", "", edited(_blank_tail)),
-    Peculiarity(
-        "dot_variant",
-        "姓名中的间隔号写法不同",
-        ACCEPTED,
-        "",
-        "",
-        cell("name", lambda p: p.known[2].name.replace("·", "・"), FIRST + 2),
-    ),
-    Peculiarity("two_plots", "同一人两个地块（构成列不同）", ACCEPTED, "", "", edited(_two_plots)),
-    Peculiarity("total_row", "合计行", NOTED, "合计行", "合计或小计行", plain, cells=("第 9 行",)),
-    Peculiarity(
-        "subtotal_rows", "小计行", NOTED, "小计行", "合计或小计行", edited(_subtotals), cells=("第 7 行", "第 10 行")
-    ),
-    Peculiarity("signatures", "签字盖章行", NOTED, "末行", "签字或说明行", plain, cells=("第 10 行",)),
-    Peculiarity(
-        "numbered_tail",
-        "只有序号的预留行",
-        NOTED,
-        "空行",
-        "只有序号的空行",
-        edited(_numbered_tail),
-        cells=("第 9 行", "第 33 行"),
-    ),
-    Peculiarity("hidden_rows", "隐藏行", NOTED, "整个文件", "被隐藏或筛选，已一并读取", edited(_hidden)),
-    Peculiarity("extra_column", "多出的列", NOTED, "表头", "不是本清册的列", edited(_extra), cells=("T3",)),
-    Peculiarity(
-        "renamed_header",
-        "改名的表头（同义词）",
-        NOTED,
-        "表头",
-        "按“身份证号”读取",
-        _header("id_number", "公民身份号码"),
-        cells=("E3",),
-    ),
-    Peculiarity("default_columns", "实践中的通用列、一行表头", NOTED, "表头", "按“核定补贴面积”读取", _generic),
-    Peculiarity("full_width", "全角数字", NOTED, "id_number", "全角字符", cell("id_number", _full_width)),
-    Peculiarity(
-        "lower_x",
-        "身份证号末位小写 x",
-        NOTED,
-        "第二行",
-        "小写 x",
-        cell("id_number", lambda p: p.known[1].id_number.lower(), FIRST + 1),
-        cells=("E6",),
-    ),
-    Peculiarity(
-        "spaces_in_id",
-        "身份证号中有空格",
-        NOTED,
-        "id_number",
-        "空格已去除",
-        cell("id_number", lambda p: f"{p.known[0].id_number[:6]} {p.known[0].id_number[6:]}"),
-    ),
-    Peculiarity("legacy_id", "15 位旧身份证号", NOTED, "id_number", "已升为 18 位", cell("id_number", _legacy)),
-    Peculiarity("text_number", "文本形式的数字，带货币符号", NOTED, "amount", "文本形式的数字", edited(_text_number)),
-    Peculiarity("luhn", "存折账号不符合银行卡校验", NOTED, "第四行", "未通过银行卡校验", plain, cells=("N8",)),
-    Peculiarity(
-        "blank_account",
-        "账号留空、已登记",
-        NOTED,
-        "account_number",
-        "已按登记的发放账户补齐",
-        cell("account_number", None),
-    ),
-    Peculiarity(
-        "other_sheet", "另有说明页", NOTED, "整个文件", "不是清册，未导入", lambda p: _second_sheet(p, "notes")
-    ),
-    Peculiarity("strict", "严格的 Open XML 格式", NOTED, "整个文件", "已完整读取", repacked(plain, _strict)),
-    # fmt: on
-)
-
-
-def as_markdown() -> str:
-    """Return the table of docs/workbooks.md."""
-    head = "| 编号 | 工作簿的特征 | 结果 | 位置 | 提示中写明 |\n|---|---|---|---|---|\n"
-    rows = (f"| `{row.code}` | {row.title} | {row.outcome} | {row.place} | {row.says} |" for row in TABLE)
-    return head + "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":  # rewrite the table of the docs
-    DOCS = Path(__file__).parent.parent / "docs" / "workbooks.md"
-    prose = DOCS.read_text(encoding="utf-8").partition("| 编号 |")[0]
-    DOCS.write_text(prose + as_markdown(), encoding="utf-8")
