@@ -1,8 +1,10 @@
 """The rule language: what it accepts, what it refuses and where, and that it becomes one statement. （第十八条）"""
 
+import csv
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from policies.rules.parser import parse
 from policies.rules.tree import Among, Between, Binary, Known, Literal, Name, Node, Unary
 from policies.rules.types import checked
 from tests.factories import World, a_line, a_roster
+from workflows.rules import SEED
 
 
 @dataclass(frozen=True)
@@ -286,3 +289,18 @@ def placeless(node: Node) -> Node:
             return Among(placeless(node.value), tuple(Literal(option.value) for option in node.options))
         case Known():
             return Known(Name(node.fact.name))
+
+
+class TestDocumentation:
+    PAGE = (Path(__file__).parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("fact", fact_table.ALL, ids=lambda fact: fact.name)
+    def test_every_fact_is_in_the_docs(self, fact: fact_table.Fact) -> None:
+        row = next(line for line in self.PAGE.splitlines() if f"| `{fact.name}` | {fact.kind.label} |" in line)
+        assert row.startswith(f"| {fact.title}")
+        assert all(label in row for _, label in fact.choices)
+
+    def test_every_seed_rule_is_in_the_docs(self) -> None:
+        with SEED.open(encoding="utf-8", newline="") as file:
+            missing = [row["code"] for row in csv.DictReader(file) if f"`{row['expression']}`" not in self.PAGE]
+        assert missing == []
