@@ -13,10 +13,11 @@ from integrations.errors import Unreadable
 MAX_BYTES = 512 * 1024 * 1024
 
 
-def walk(document: str, content: bytes, *tags: str) -> Iterator[Any]:
+def walk(document: str, content: bytes, *tags: str, schema: Any = None) -> Iterator[Any]:
     """Yield the elements named `tags` (in any namespace) as each ends; the caller clears what it has read.
 
-    document: what the file is, for officers. Raises Unreadable, which names a line but never any content.
+    document: what the file is, for officers; schema: checked in the same pass when given.
+    Raises Unreadable, which names a line but never any content.
     """
     if not content.strip():
         raise Unreadable(document, "文件是空的")
@@ -26,6 +27,7 @@ def walk(document: str, content: bytes, *tags: str) -> Iterator[Any]:
         BytesIO(content),
         events=("end",),
         tag=[f"{{*}}{tag}" for tag in tags],
+        schema=schema,
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -43,7 +45,7 @@ def walk(document: str, content: bytes, *tags: str) -> Iterator[Any]:
                     raise Unreadable(document, "文件带有 DTD 声明，出于安全不予读取")
             yield element
     except etree.XMLSyntaxError as wrong:
-        raise Unreadable(document, f"第 {wrong.lineno or 1} 行附近的 XML 不完整或格式有误") from None
+        raise Unreadable(document, f"第 {wrong.lineno or 1} 行附近的 XML 不完整或不符合格式") from None
 
 
 def local(element: Any) -> str:

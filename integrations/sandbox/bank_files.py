@@ -36,10 +36,10 @@ class Order:
 
 
 def read_order(content: bytes) -> Order:
-    """Read a file that has passed the schema."""
+    """Read a file, checking it against the schema in the same pass. Raises Unreadable."""
     order = Order(payments=[])
     payments = order.payments or []
-    for element in walk(pain001.DOCUMENT, content, "GrpHdr", "CdtTrfTxInf", "PmtInf"):
+    for element in walk(pain001.DOCUMENT, content, "GrpHdr", "CdtTrfTxInf", "PmtInf", schema=pain001.schema()):
         name = local(element)
         if name == "CdtTrfTxInf":
             payments.append(
