@@ -21,6 +21,9 @@ from models.households import MemberStatus
 from policies.clock import now, today
 from policies.identities import name_key
 
+VERIFIED_AGO = timedelta(days=240)
+"""The registry's verifications date from the last payment: the check of a roster asks the banks again."""
+
 LAND_REGISTERED_ON, SEASON_REGISTERED_ON = date(2018, 12, 31), date(2026, 4, 20)
 ASSETS = (
     ("contracted_land", "contracted", LAND_REGISTERED_ON, "农村土地承包经营权证"),
@@ -43,7 +46,7 @@ def load_registry(session: Session, people: Population) -> None:
     _copy(session, "members", MEMBER, _members(members, member_keys))
     _copy(session, "assets", ASSET, _assets(homes, keys))
     holders = [(home, key, person) for (home, _, person), key in zip(members, member_keys, strict=True) if person.card]
-    _copy(session, "accounts", ACCOUNT, _accounts(holders, now(session)))
+    _copy(session, "accounts", ACCOUNT, _accounts(holders, now(session) - VERIFIED_AGO))
     session.execute(sa.text("analyze households, members, assets, accounts"))
 
 

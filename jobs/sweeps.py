@@ -18,7 +18,8 @@ def purge_files(by: ActingOfficer) -> int:
     """Empty the content of files past their time; their names and digests stay. （第三十条）"""
     with transaction(by) as session:
         done = session.execute(
-            text("update stored_files set content = '' where expires_at < :now and content <> ''"), {"now": now(session)}
+            text("update stored_files set content = '' where expires_at < :now and content <> ''"),
+            {"now": now(session)},
         )
         return int(done.rowcount)  # type: ignore[attr-defined]
 

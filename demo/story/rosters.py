@@ -1,14 +1,10 @@
 """Chapters 1 to 6: indicators, rosters from Excel, checks, notice, endorsement, two reviews. （第十、十六至十八条）"""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from demo.people import PERIOD, PERIOD_END, PERIOD_START
-from demo.story.scene import Scene, StoryBroken, after, yuan
-from integrations.sandbox.launch import ROOT
+from demo.story.scene import Part, Scene, StoryBroken, after, yuan
 from models.households import IdentityOutcome
 from models.imports import ImportStatus, RosterImport
 from models.jobs import Job, JobStatus
@@ -16,28 +12,22 @@ from models.notices import Notice
 from models.projects import SubsidyProject
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning
+from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.refusals import NotAllowed
 from workflows import checks, imports, indicators, notices, roster_lines, rosters, warnings
 from workflows.roster_conditions import NoticeRunning, ObjectionsOpen
 from workflows.warnings import ExplanationMissing, StoppedByRedLight
 
-EXAMPLES = ROOT / "examples"
 
-
-@dataclass(frozen=True)
-class Part:
-    """One township's roster: its workbook, who prepares it, and the county that reviews it."""
-
-    file: str
-    project: str
-    township: str
-    department: str
-    finance: str
-
-    @property
-    def path(self) -> Path:
-        """Return the workbook."""
-        return EXAMPLES / self.file
+ACCOUNTS = {
+    "verified": "已验证",
+    "unknown": "不存在",
+    "closed": "已销户",
+    "dormant": "不动户",
+    "frozen": "冻结",
+    "name_differs": "户名不符",
+}
+"""The banks' answers as the story prints them."""
 
 
 def download_indicators(scene: Scene, parts: list[Part]) -> None:
@@ -69,6 +59,8 @@ def import_rosters(scene: Scene, parts: list[Part], broken: Part) -> None:
         done = _import(scene, part)
         if done.status != ImportStatus.APPLIED:
             raise StoryBroken(f"{part.file} 未导入：{done.problems[:3]}")
+        with scene.look() as session:
+            scene.parts[session.get_one(Roster, done.roster_id).number] = part
         scene.say(f"{part.file}：导入 {done.row_count} 行，{yuan(done.amount_fen)}，提示 {done.note_count} 处")
     scene.refused(imports.SameFile, f"{parts[0].township}.clerk", _receive_again, part=parts[0])
 
@@ -101,16 +93,16 @@ def _import(scene: Scene, part: Part) -> RosterImport:
     )
 
 
-def check_rosters(scene: Scene, part_of: dict[str, Part]) -> None:
+def check_rosters(scene: Scene) -> None:
     """Check identities, accounts and rules by job; with the police shut it waits. （第十六条第一、二项）"""
     scene.title("核查：公安、账户、规则（第十六、十八条）")
     scene.sandboxes.stop("police")
     first, *rest = scene.rosters()
-    job = scene.do(f"{part_of[first.number].township}.clerk", checks.start_check, first)
+    job = scene.do(f"{scene.parts[first.number].township}.clerk", checks.start_check, first)
     scene.holds("公安关闭时核查通过", lambda session: session.get_one(Job, job.id).status == JobStatus.DONE)
     scene.say("公安联网核查关闭：任务等待，没有通过")
     scene.sandboxes.start("police")
-    jobs = [job] + [scene.do(f"{part_of[r.number].township}.clerk", checks.start_check, r) for r in rest]
+    jobs = [job] + [scene.do(f"{scene.parts[r.number].township}.clerk", checks.start_check, r) for r in rest]
     for each in jobs:
         done = scene.wait("核查完成", lambda session, each=each: _ended(session, each))
         if done.status != JobStatus.DONE:
@@ -128,7 +120,7 @@ def _outcomes(scene: Scene, roster: Roster) -> str:
     with scene.look() as session:
         rows = session.execute(
             sa.text(
-                "select coalesce(identity_outcome, '未核查'), coalesce(account_state, '未验证'), count(*)"
+                "select identity_outcome, account_state, count(*)"
                 " from roster_lines where roster_id = :roster group by 1, 2 order by 3 desc"
             ),
             {"roster": roster.id},
@@ -137,14 +129,16 @@ def _outcomes(scene: Scene, roster: Roster) -> str:
             sa.text("select light, count(*) from roster_warnings where roster_id = :roster and live group by 1"),
             {"roster": roster.id},
         ).all()
-    people = "，".join(f"身份{one}/账户{two} {count} 人" for one, two, count in rows)
-    return people + "；预警 " + ("、".join(f"{light} {count}" for light, count in sorted(lights)) or "无")
+    people = "，".join(
+        f"身份{IdentityOutcome(one).label}、账户{ACCOUNTS.get(two, two)} {count} 人" for one, two, count in rows
+    )
+    return people + "；预警 " + ("、".join(f"{Light(light).label} {count}" for light, count in sorted(lights)) or "无")
 
 
-def stop_and_hold(scene: Scene, part_of: dict[str, Part]) -> None:
+def stop_and_hold(scene: Scene) -> None:
     """Stop the dead, hold the mismatched and the unpayable: the rest of the roster is free. （第十六条第一、二项）"""
     for roster in scene.rosters():
-        clerk = f"{part_of[roster.number].township}.clerk"
+        clerk = f"{scene.parts[roster.number].township}.clerk"
         with scene.look() as session:
             red = session.exec(
                 select(RosterLine)
@@ -169,13 +163,13 @@ def stop_and_hold(scene: Scene, part_of: dict[str, Part]) -> None:
             )
 
 
-def publish_and_endorse(scene: Scene, part_of: dict[str, Part]) -> None:
+def publish_and_endorse(scene: Scene) -> None:
     """Hang each roster on notice, settle an objection, endorse when it has run. （第十五、三十一条）"""
     scene.title("公示与负责人审核（第十五、十六、三十一条）")
     for roster in scene.rosters():
-        scene.do(f"{part_of[roster.number].township}.clerk", rosters.publish_notice, roster, mode="online")
+        scene.do(f"{scene.parts[roster.number].township}.clerk", rosters.publish_notice, roster, mode="online")
     first = scene.rosters()[0]
-    township = part_of[first.number].township
+    township = scene.parts[first.number].township
     objection = scene.do(f"{township}.clerk", notices.object_, first, text="邻居反映承包面积有误", line_sequence=2)
     scene.refused(NoticeRunning, f"{township}.head", rosters.endorse, first, attested=True)
     with scene.look() as session:
@@ -184,15 +178,15 @@ def publish_and_endorse(scene: Scene, part_of: dict[str, Part]) -> None:
     scene.refused(ObjectionsOpen, f"{township}.head", rosters.endorse, first, attested=True)
     scene.do(f"{township}.clerk", notices.settle, objection, answer="已入户核实，承包合同面积与清册一致")
     for roster in scene.rosters():
-        scene.do(f"{part_of[roster.number].township}.head", rosters.endorse, roster, attested=True, opinion="属实")
+        scene.do(f"{scene.parts[roster.number].township}.head", rosters.endorse, roster, attested=True, opinion="属实")
         scene.say(f"{roster.township} {roster.project_name}：公示期满，负责人审核通过")
 
 
-def report_rosters(scene: Scene, part_of: dict[str, Part]) -> None:
+def report_rosters(scene: Scene) -> None:
     """Red stops, yellow is explained, blue acknowledged; then each township reports. （第十八条）"""
     scene.title("预警与上报（第十六、十八条）")
     for roster in scene.rosters():
-        clerk = f"{part_of[roster.number].township}.clerk"
+        clerk = f"{scene.parts[roster.number].township}.clerk"
         _pass_gate(scene, roster, clerk, rosters.report)
 
 
@@ -206,7 +200,12 @@ def _pass_gate(scene: Scene, roster: Roster, clerk: str, verb: object) -> None:
         scene.do(clerk, verb, roster)  # type: ignore[arg-type]
     except StoppedByRedLight as stopped:
         raise StoryBroken(f"{roster.number} 仍有红灯：{stopped}") from stopped
-    scene.say(f"{roster.township} {roster.project_name}：{getattr(verb, '__name__', '')} 通过")
+    scene.say(f"{roster.township} {roster.project_name}：{_label(verb)}")
+
+
+def _label(verb: object) -> str:
+    name = getattr(verb, "__name__", "")
+    return next(step.label for step in ROSTER_LIFECYCLE.steps if step.verb == name)
 
 
 def _answer(scene: Scene, roster: Roster, clerk: str) -> None:
@@ -225,17 +224,17 @@ def _answer(scene: Scene, roster: Roster, clerk: str) -> None:
             scene.do(clerk, warnings.acknowledge_rule, roster, rule_code=code)
 
 
-def review_rosters(scene: Scene, part_of: dict[str, Part]) -> None:
+def review_rosters(scene: Scene) -> None:
     """Department and finance, clerk and reviewer; one return and resume; nobody at two desks. （第十七、二十三条）"""
     scene.title("主管部门与财政审核（第十七、二十三条）")
     first = scene.rosters()[0]
-    part = part_of[first.number]
+    part = scene.parts[first.number]
     scene.refused(NotAllowed, f"{part.township}.clerk", rosters.examine_department, first)
     scene.do(f"{part.department}.clerk", rosters.return_, first, reason="请补充逐户核查记录")
     scene.say("主管部门退回一次，时限暂停；乡镇更正后回到退回的岗位")
     scene.do(f"{part.township}.clerk", rosters.resume, first)
     for roster in scene.rosters():
-        mine = part_of[roster.number]
+        mine = scene.parts[roster.number]
         _pass_gate(scene, roster, f"{mine.department}.clerk", rosters.examine_department)
         _pass_gate(scene, roster, f"{mine.department}.reviewer", rosters.pass_department)
         _pass_gate(scene, roster, f"{mine.finance}.clerk", rosters.examine_finance)

@@ -1,10 +1,12 @@
 """The scene of the story: a throw-away database, three sandboxes, a worker; officers who act; a clock that moves on."""
 
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -12,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from rich.console import Console
@@ -40,12 +43,29 @@ from workflows.queue import officer_from
 Row = TypeVar("Row", bound=Table)
 Answer = TypeVar("Answer")
 
+EXAMPLES = ROOT / "examples"
 PATIENCE_S = 120.0
 WATCHER = system_principal(REGION_CODE, Level.REGION, "全程核对")
 
 
 class StoryBroken(Exception):
     """Something the story relies on did not happen: the message says what."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One township's roster: its workbook, who prepares it, and the county offices that review it (login prefixes)."""
+
+    file: str
+    project: str
+    township: str
+    department: str
+    finance: str
+
+    @property
+    def path(self) -> Path:
+        """Return the workbook."""
+        return EXAMPLES / self.file
 
 
 class Scene:
@@ -59,9 +79,12 @@ class Scene:
         self.officers: dict[str, ActingOfficer] = {}
         self.worker: subprocess.Popen[bytes] | None = None
         self.chapter = 0
+        self.parts: dict[str, Part] = {}
+        """Which part each roster number is."""
 
     def __enter__(self) -> Self:
         """Migrate, load, start the outside and a worker."""
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         self.home.mkdir(parents=True, exist_ok=True)
         keys = self.home / "keys.json"
         if not keys.exists():
@@ -114,7 +137,7 @@ class Scene:
         """Start a worker process."""
         log = (self.home / "worker.log").open("ab")
         self.worker = subprocess.Popen(
-            [sys.executable, "-m", "cli", "worker"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [sys.executable, "-m", "jobs"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
 
     def stop_worker(self, *, kill: bool = False) -> None:
