@@ -87,8 +87,8 @@ class Form:
     on_record: bool = False
     statuses: tuple[Any, ...] = ()
     """The statuses of the record in which the form is offered; empty: any."""
-    listed: bool = True
-    """False: reached from a row or a tab of its own, not from the header."""
+    tab: str = ""
+    """The tab whose head offers the form; empty: the head of the page."""
     seats: Callable[[ActingOfficer], bool] = lambda by: True
     """Which posts the form is for, beyond the permission."""
 
@@ -205,12 +205,10 @@ class ConsoleView(ModelView):
         return step.desk is not None and step.desk.seats(by) and step.permission in granted
 
     def offered(self, request: Request, record: Any = None) -> list[Form]:
-        """Return the forms offered in a list's header, or on a record's page."""
+        """Return the forms offered in a list's header, or on a record's page and its tabs."""
         by, granted = who(request), self.granted(request)
         return [
-            form
-            for form in self.forms
-            if form.listed and form.on_record == (record is not None) and form.offered(granted, by, record)
+            form for form in self.forms if form.on_record == (record is not None) and form.offered(granted, by, record)
         ]
 
     def get_details_columns(self) -> list[str]:

@@ -39,6 +39,8 @@ class Tab:
     total_fen: int | None
     page: int
     pages: int
+    total_at: int
+    forms: list[Form]
 
 
 @dataclass
@@ -90,9 +92,9 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             blockers=blockers(session, record, by),
             primary=primary,
             secondary=[step for step in steps if step is not primary],
-            forms=view.offered(request, record),
+            forms=[form for form in view.offered(request, record) if not form.tab],
             tabs=[
-                _tab(session, request, related, record, names, number) for related in tabs if _key(related) == open_tab
+                _tab(session, request, view, related, record, number) for related in tabs if _key(related) == open_tab
             ],
             tab_links=_tab_links(session, request, view, tabs, record),
             tab=open_tab,
@@ -148,24 +150,33 @@ def _row_forms(view: ConsoleView | None, request: Request, row: Any) -> list[tup
     return [(form.label, f"{view.root_url}form/{form.slug}?pk={row.id}") for form in view.offered(request, row)]
 
 
-def _tab(session: Session, request: Request, related: Related, record: Any, names: dict[str, str], page: int) -> Tab:
+def _tab(session: Session, request: Request, own: ConsoleView, related: Related, record: Any, page: int) -> Tab:
     view = request.app.state.console.view_of(related.link) if related.link else None
     model: Any = related.model
+    names = division_names(session)
     fields = [field_view(model, name) for name in related.columns]
     total = getattr(model, related.total) if related.total else sa.literal(0)
     where = _where(related, record)
-    count, amount = session.execute(
-        sa.select(sa.func.count(), sa.func.sum(total)).select_from(model).where(where)
-    ).one()
+    summed = sa.select(sa.func.count(), sa.func.sum(total)).select_from(model).where(where)
+    count, amount = session.execute(summed).one()
     key = getattr(model, related.order.lstrip("-"))
     ordered = key.desc() if related.order.startswith("-") else key
     statement = sa.select(model).where(where).order_by(ordered).limit(TAB_ROWS).offset((page - 1) * TAB_ROWS)
-    rows = [
-        (_row_url(view, row), [field.cell(row, names) for field in fields], _row_forms(view, request, row))
-        for row in session.execute(statement).scalars()
-    ]
-    pages = max(1, -(-count // TAB_ROWS))
-    return Tab(related, _key(related), fields, rows, count, int(amount or 0) if related.total else None, page, pages)
+    return Tab(
+        related=related,
+        key=_key(related),
+        fields=fields,
+        rows=[
+            (_row_url(view, row), [field.cell(row, names) for field in fields], _row_forms(view, request, row))
+            for row in session.execute(statement).scalars()
+        ],
+        count=count,
+        total_fen=int(amount or 0) if related.total else None,
+        page=page,
+        pages=max(1, -(-count // TAB_ROWS)),
+        total_at=related.columns.index(related.total) if related.total else -1,
+        forms=[form for form in own.offered(request, record) if form.tab == _key(related)],
+    )
 
 
 def _tab_links(

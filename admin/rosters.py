@@ -109,6 +109,7 @@ class RosterView(ConsoleView, model=Roster):
             (Ask("rule_code", "规则", "choice"), EXPLANATION),
             (("rule_code", open_rules),),
             consequence="同一规则下尚未说明的预警一并填写同一说明。",
+            tab="roster_warnings",
             on_record=True,
         ),
         Form(
@@ -119,6 +120,7 @@ class RosterView(ConsoleView, model=Roster):
             (Ask("rule_code", "规则", "choice"),),
             (("rule_code", blue_rules),),
             consequence="经办人员核实后，符合有关政策要求的可继续办理（第十八条）。",
+            tab="roster_warnings",
             on_record=True,
         ),
         Form(
@@ -128,6 +130,7 @@ class RosterView(ConsoleView, model=Roster):
             call("notices", "object_"),
             (Ask("line_sequence", "涉及序号", "integer", required=False), Ask("text", "异议内容")),
             consequence="异议处理完毕前，清册不能继续办理（第十六条第三项）。",
+            tab="objections",
             on_record=True,
             statuses=(RosterStatus.ON_NOTICE,),
         ),

@@ -43,6 +43,7 @@ class Sheet:
     count: int
     capped: bool
     total_fen: int | None
+    total_at: int
     page: int
     pages: int
     tab: str
@@ -142,6 +143,7 @@ async def sheet(view: ConsoleView, request: Request) -> Sheet:
         count=shown,
         capped=count > COUNT_CAP,
         total_fen=total,
+        total_at=view.column_list.index(view.total) if view.total in view.column_list else -1,  # type: ignore[union-attr]
         page=page,
         pages=max(1, -(-shown // PAGE_SIZE)),
         tab=tab,

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from models.bank_batches import BankBatch, BankBatchStatus
-from models.events import DeskHolder
+from models.events import DeskHolder, Event
 from models.failures import Failure
+from models.households import IdentityOutcome
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
-from models.rosters import Roster, RosterStatus
+from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning, WarningRule
 from policies.clock import now
 from policies.lifecycles import LIFECYCLES, Desk
@@ -37,6 +38,9 @@ def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
     """Return what holds the record back now. （第十六、十八、二十一、二十三条）"""
     if isinstance(record, Roster):
         found = [*_lights(session, record), *_notice(session, record), *_checks(record)]
+        found += _returned(session, record) if record.status == RosterStatus.RETURNED else []
+        stopped = any(one.tone == Light.RED for one in found)
+        found += _lines(session, record) if record.status in EDITABLE and not stopped else []
     else:
         found = _money(record)
     return [*found, *_same_person(session, record, by)]
@@ -87,6 +91,39 @@ def _notice(session: Session, roster: Roster) -> list[Blocker]:
     return found
 
 
+def _returned(session: Session, roster: Roster) -> list[Blocker]:
+    event: Any = Event
+    statement = (
+        sa.select(event.officer_name, event.post, event.opinion)
+        .where(event.noun == "roster", event.record_id == roster.id, event.verb == "return_")
+        .order_by(event.id.desc())
+        .limit(1)
+    )
+    return [
+        Blocker("yellow", f"退回原因：{opinion}（{name}，{post}）", "第十七条", "由苏木乡镇经办岗更正后再次上报")
+        for name, post, opinion in session.execute(statement)
+    ]
+
+
+def _lines(session: Session, roster: Roster) -> list[Blocker]:
+    """Tell what the checks have found on active lines, before the rules say it at the gate."""
+    line: Any = RosterLine
+    wrong = sa.func.count().filter(line.identity_outcome.is_not(None), line.identity_outcome != IdentityOutcome.MATCH)
+    bare = sa.func.count().filter(
+        sa.or_(line.account_id.is_(None), sa.func.coalesce(line.account_state, "") != "verified")
+    )
+    mine = (line.division_code == roster.division_code) & (line.roster_id == roster.id)
+    people, accounts = session.execute(sa.select(wrong, bare).where(mine, line.state == LineState.ACTIVE)).one()
+    found = []
+    if people:
+        way = "由苏木乡镇经办岗更正、停发或转录给继承人，再重新核查"
+        found.append(Blocker("red", f"身份核查异常 {people} 笔", "第十六条第一项", way))
+    if accounts:
+        way = "由苏木乡镇经办岗通知补贴对象变更账户，或缓发这些明细"
+        found.append(Blocker("yellow", f"收款账户未验证通过 {accounts} 笔", "第十六条第二项", way))
+    return found
+
+
 def _checks(roster: Roster) -> list[Blocker]:
     found = []
     if roster.status in EDITABLE and roster.checked_at is None:
@@ -111,7 +148,9 @@ def _money(record: Any) -> list[Blocker]:
     if isinstance(record, Failure) and record.status not in LIFECYCLES[Failure].ends:
         step = LIFECYCLES[Failure].onward(record.status)
         desk = f"由{step.desk.label}岗办理“{step.label}”" if step and step.desk else "系统自动处理"
-        return [Blocker("yellow", f"{record.failure_class}：{record.reason}", "第二十一条", f"{record.route.label}；{desk}")]
+        return [
+            Blocker("yellow", f"{record.failure_class}：{record.reason}", "第二十一条", f"{record.route.label}；{desk}")
+        ]
     return []
 
 
