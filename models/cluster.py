@@ -18,6 +18,7 @@ from typing import IO, Literal
 
 # initdb looks its user up by name, so the number must have one: Debian's nobody.
 UNPRIVILEGED_UID = pwd.getpwnam("nobody").pw_uid
+DEBIAN = Path("/usr/lib/postgresql")
 SOCKET_PATH_LIMIT = 90
 START_TRIES = 40
 START_PAUSE_S = 0.25
@@ -47,6 +48,13 @@ class Cluster:
         """Start (or heal and start) the server; return its address. Raises ClusterBusy, ClusterFailed."""
         self.home.mkdir(parents=True, exist_ok=True)
         self._take_lock()
+        try:
+            return self._started()
+        except BaseException:
+            self._release_lock()
+            raise
+
+    def _started(self) -> str:
         self._server_folder()
         bin_folder = self._binaries()
         if not (self.data / "PG_VERSION").exists():
@@ -62,8 +70,7 @@ class Cluster:
         if self._lock is None:
             return
         self._pg_ctl(self._binaries(), "stop", "-m", "fast", "-w")
-        self._lock.close()
-        self._lock = None
+        self._release_lock()
 
     def destroy(self) -> None:
         """Stop the server and delete its data, wherever it lies. Raises ClusterBusy while another process runs it."""
@@ -75,9 +82,7 @@ class Cluster:
             self._pg_ctl(self._binaries(), "stop", "-m", "immediate", "-w")
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self._socket_folder(), ignore_errors=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._release_lock()
 
     def __enter__(self) -> str:
         """Start and return the address."""
@@ -98,8 +103,13 @@ class Cluster:
             ) from busy
         self._lock = lock
 
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def _binaries(self) -> Path:
-        debian = Path(f"/usr/lib/postgresql/{self.version}/bin")
+        debian = DEBIAN / self.version / "bin"
         if self.version != "18":
             if not debian.exists():
                 raise ClusterFailed(

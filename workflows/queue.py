@@ -62,6 +62,17 @@ def start_job(
     return job
 
 
+def postpone(session: Session, job_id: int, minutes: int) -> None:
+    """Leave a job to its starter for a while: workers take it up only if the starter should have died by then."""
+    session.execute(
+        sa.text(
+            "update procrastinate_jobs set scheduled_at = clock_timestamp() + make_interval(mins => :minutes)"
+            " where status = 'todo' and args ->> 'job_id' = cast(:job as text)"
+        ),
+        {"job": job_id, "minutes": minutes},
+    )
+
+
 def progress(by: ActingOfficer, job_id: int, done: int, total: int, stage: str) -> bool:
     """Publish a job's progress at once, in a transaction of its own; return False when its owner cancelled it."""
     with transaction(by) as session:
