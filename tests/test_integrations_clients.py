@@ -19,7 +19,7 @@ from integrations import banks, budget_system, police
 from integrations.budget_system import RefundApplication
 from integrations.errors import Rejected, Unavailable, Unknown
 from integrations.iso20022 import camt053, pain001, pain002
-from integrations.sandbox.control import SandboxControl
+from integrations.sandbox.control import SandboxControl, move_clocks
 from integrations.sandbox.launch import ROOT, Sandboxes
 from integrations.signature import HEADER, sign
 from models.households import IdentityOutcome
@@ -466,6 +466,18 @@ class TestSandboxes:
         assert sandboxes.bank.ledger() == before
         asked = [banks.AccountQuery("1", ACTIVE[9], HOLDER, HOLDER_ID)]
         assert banks.verify_accounts(asked)[0].state == "closed"
+
+    def test_the_sandboxes_follow_business_time_except_in_production(
+        self, sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        later = outside.MORNING + timedelta(days=3)
+        for mode, day in (("production", TODAY), ("demo", later.date())):
+            monkeypatch.setenv("YIKATONG_MODE", mode)
+            with outside.patience(5):
+                move_clocks(later)
+                sandboxes.bank.book(AGENT, "0.01", credit=True)
+                assert "OTHER" in {one.kind for one in camt053.read(banks.fetch_statement(AGENT, day))[0].entries}
+        sandboxes.set_clock(outside.MORNING)
 
     def test_the_ledger_is_the_owners_alone_and_logs_hold_no_personal_data(self, sandboxes: Sandboxes) -> None:
         assert sandboxes.folder.stat().st_mode & 0o077 == 0

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from integrations.transport import Partner
+from models.settings import settings
 
 FaultKind = Literal["error", "timeout", "lost_answer", "reject", "duplicate", "out_of_order", "alien", "contradiction"]
 
@@ -58,3 +59,14 @@ class SandboxControl:
         """Return the figures of the sandbox's own ledger, in fen."""
         told: dict[str, Any] = self._sandbox.read("GET", "/control/ledger").json()
         return told
+
+
+def move_clocks(moment: datetime) -> None:
+    """Make it that moment in every sandbox that the settings name: business time was moved, and they follow.
+
+    Does nothing where the clock can't be moved (production). Raises Unavailable, Unknown.
+    """
+    here = settings()
+    if here.movable_clock:
+        for url in filter(None, (here.police_url, here.budget_url, here.bank_url)):
+            SandboxControl(url, here.partner_key).set_clock(moment)

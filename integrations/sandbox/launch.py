@@ -103,10 +103,10 @@ def _make(kind: str, folder: Path, world: Path | None, options: Options) -> tupl
 def _watch(ended: threading.Event, tick: Callable[[], None], parent: int) -> None:
     """Do what is due every moment, and end this process when the one that started it is gone."""
     while not ended.wait(TICK_SECONDS):
-        tick()
         if parent and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
             return
+        tick()
 
 
 def free_port() -> int:
