@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from pypinyin import lazy_pinyin
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
@@ -20,6 +19,7 @@ from models.divisions import Division, Level
 from models.households import MemberStatus
 from policies.clock import now, today
 from policies.identities import name_key
+from workflows.reference_data import pinyin_key
 
 VERIFIED_AGO = timedelta(days=240)
 """The registry's verifications date from the last payment: the check of a roster asks the banks again."""
@@ -118,7 +118,7 @@ def _load_villages(session: Session) -> None:
             "parent_code": place.code,
             "code_standard": "demo",
             "note": f"演示用嘎查村（{county_of(place.code)[:6]}）",
-            "pinyin_key": " ".join(lazy_pinyin(village)),
+            "pinyin_key": pinyin_key(village),
         }
         for place in PLACES
         for number, village in enumerate(place.villages)

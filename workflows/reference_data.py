@@ -12,7 +12,6 @@ from typing import Any
 
 import chinese_calendar
 import sqlalchemy as sa
-from pypinyin import lazy_pinyin
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlmodel import Session
 
@@ -97,7 +96,7 @@ def load_divisions(session: Session) -> None:
             "note": row["note"],
             "region_direct_finance": row["note"] == "region_direct_finance",
             "hidden": row["code_standard"] == "nbs_stat",
-            "pinyin_key": " ".join(lazy_pinyin(row["name"])),
+            "pinyin_key": pinyin_key(row["name"]),
         }
         for row in _rows(DATA / "divisions.csv")
     ]
@@ -105,6 +104,14 @@ def load_divisions(session: Session) -> None:
     kept = ("code", "hidden", "region_direct_finance")
     changes = {name: new.excluded[name] for name in rows[0] if name not in kept}
     session.execute(new.values(rows).on_conflict_do_update(index_elements=["code"], set_=changes))
+
+
+def pinyin_key(name: str) -> str:
+    """Return the key by which Chinese names are sorted, stored because PostgreSQL may have no ICU (DESIGN D1)."""
+    # Loaded here only: the dictionary of phrases costs every process a second and 100 MB, and just loading needs it.
+    from pypinyin import lazy_pinyin
+
+    return " ".join(lazy_pinyin(name))
 
 
 def load_projects(session: Session) -> None:
