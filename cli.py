@@ -5,7 +5,7 @@ Nothing here decides. A refusal, a setting or a server that fails ends as one li
 
 import sys
 import threading
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +21,7 @@ from sqlmodel import select
 from demo.launcher import end_with_parent, print_accounts, run, set_sandbox_clocks
 from demo.officers import read_accounts
 from demo.place import DemoFailed, Place, at_hand
+from integrations.amounts import yuan_text
 from integrations.errors import OutsideError
 from integrations.sandbox.control import SandboxControl
 from integrations.sandbox.launch import Options, SandboxFailed
@@ -34,14 +35,16 @@ from models.divisions import Level
 from models.imports import ImportStatus, RosterImport
 from models.jobs import Job
 from models.officers import ActingOfficer, system_principal
+from models.organisations import OrganisationKind
 from models.projects import SubsidyProject
 from models.schema import migrate as migrate_schema
 from models.schema import owner_session
 from models.settings import SettingWrong, settings
 from policies.clock import ZONE, advance, today
+from policies.periods import span
 from policies.refusals import NotFound, Refused
 from policies.working_days import OPENING, add_working_days
-from workflows import audit, imports, reference_data
+from workflows import audit, bulletins, imports, journal, reference_data
 from workflows.edges import edge
 from workflows.files import content_of
 from workflows.jobs import follow
@@ -53,6 +56,7 @@ KNOWN = (Refused, SettingWrong, ClusterFailed, KeysMissing, DemoFailed, SandboxF
 
 OPERATOR = system_principal(REGION_CODE, Level.REGION, "命令行")
 POLL_S = 0.3
+DAY = "%Y-%m-%d"
 OURS_MINUTES = 15
 """How long a job started here is left to this process before a worker may take it up."""
 PROBLEMS_SHOWN = 20
@@ -68,8 +72,10 @@ def _app(help: str) -> typer.Typer:
 app = _app("一卡通：惠民惠农财政补贴资金发放管理。每个命令加 --help 看说明和示例。")
 sandbox_app = _app("外部系统沙箱（公安、一体化、代理银行）和业务时钟，仅演示和测试环境。")
 audit_app = _app("办理记录的散列链。")
+journal_app = _app("记账凭证：复式簿记。")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(audit_app, name="audit")
+app.add_typer(journal_app, name="journal")
 
 
 class ProjectUnknown(Refused):
@@ -77,11 +83,7 @@ class ProjectUnknown(Refused):
 
 
 class ClerkMissing(Refused):
-    """{township} 没有在任的乡镇经办，请先设置岗位，或核对区划代码（12 位）。"""
-
-
-class PeriodUnclear(Refused):
-    """补贴所属期“{period}”看不懂，请写成 2026、2026-03 或 2026Q1。"""
+    """区划 {division_code} 没有在任的{office}经办，请先设置岗位，或核对区划代码（12 位）。"""
 
 
 class FileMissing(Refused):
@@ -96,6 +98,10 @@ class ChainBroken(Refused):
     """{count} 个旗县的散列链有问题，第一处：{county} {finding}。"""
 
 
+class BooksDiffer(Refused):
+    """账目有 {count} 处不符，第一处：{first}。"""
+
+
 class NotReady(Refused):
     """有 {count} 项不合要求，见上。"""
 
@@ -106,7 +112,10 @@ def demo(
     accounts: Annotated[bool, typer.Option("--accounts", help="只显示演示账号和当前动态口令")] = False,
     reset: Annotated[bool, typer.Option("--reset", help="删除演示数据")] = False,
 ) -> None:
-    """启动演示：数据库、沙箱、网页和后台任务。示例：yikatong demo --port 8080"""
+    """启动演示：数据库、沙箱、网页和后台任务。
+
+    示例：yikatong demo --port 8080
+    """
     place = Place(settings().data_home)
     if reset:
         place.erase()
@@ -124,7 +133,10 @@ def serve(
     host: Annotated[str, typer.Option(help="监听地址；不填用 YIKATONG_HOST")] = "",
     port: Annotated[int | None, typer.Option(help="端口；不填用 YIKATONG_PORT")] = None,
 ) -> None:
-    """运行网页服务。示例：YIKATONG_DATABASE_URL=… yikatong serve --port 8000"""
+    """运行网页服务。
+
+    示例：YIKATONG_DATABASE_URL=… yikatong serve --port 8000
+    """
     end_with_parent()
     chosen = settings()
     uvicorn.run(
@@ -134,14 +146,20 @@ def serve(
 
 @app.command()
 def worker(concurrency: Annotated[int, typer.Option(min=1, max=32, help="同时办理的任务数")] = 2) -> None:
-    """运行后台任务（导入、核查、外联、结果）。示例：yikatong worker --concurrency 2"""
+    """运行后台任务（导入、核查、外联、结果）。
+
+    示例：yikatong worker --concurrency 2
+    """
     end_with_parent()
     work(concurrency)
 
 
 @app.command()
 def migrate() -> None:
-    """升级数据库结构并装入基础数据（区划、项目库、日历、权限、预警规则）。示例：yikatong migrate"""
+    """升级数据库结构并装入基础数据（区划、项目库、日历、权限、预警规则）。
+
+    示例：yikatong migrate
+    """
     with at_hand():
         migrate_schema()
         with owner_session() as session:
@@ -151,7 +169,10 @@ def migrate() -> None:
 
 @app.command()
 def story() -> None:
-    """用 examples/ 的清册在临时数据库走完全链条，任何一处不平即失败。示例：yikatong story"""
+    """用 examples/ 的清册在临时数据库走完全链条，任何一处不平即失败。
+
+    示例：yikatong story
+    """
     # Loaded here only: the story brings the whole demo population with it, and every worker would pay for it.
     from demo.story.scene import StoryBroken
     from demo.story.tell import tell_once
@@ -200,7 +221,10 @@ def import_roster(
 
 @audit_app.command("verify")
 def audit_verify(county: Annotated[str, typer.Option(help="旗县区划代码；不填检查全部")] = "") -> None:
-    """重算办理记录的散列链，指出每个旗县第一处断裂。示例：yikatong audit verify --county 150430000000"""
+    """重算办理记录的散列链，指出每个旗县第一处断裂。
+
+    示例：yikatong audit verify --county 150430000000
+    """
     with at_hand(), transaction(OPERATOR) as session:
         chains = audit.verify(session, county or None)
     table = Table("旗县", "区划代码", "环数", "结果")
@@ -212,9 +236,53 @@ def audit_verify(county: Annotated[str, typer.Option(help="旗县区划代码；
         raise ChainBroken(count=len(broken), county=broken[0].county, finding=broken[0].finding)
 
 
+@journal_app.command("verify")
+def journal_verify() -> None:
+    """由分录重算全部余额，与指标、代发户、发放明细逐项核对。
+
+    示例：yikatong journal verify
+    """
+    with at_hand(), transaction(OPERATOR) as session:
+        problems = journal.verify(session)
+    if problems:
+        table = Table("检查", "对象", "应为（分）", "实为（分）")
+        for problem in problems:
+            table.add_row(problem.check, problem.where, str(problem.expected_fen), str(problem.found_fen))
+        console.print(table)
+        raise BooksDiffer(count=len(problems), first=problems[0])
+    console.print("账目相符：凭证借贷平衡，余额与业务记录一致。")
+
+
+@app.command()
+def bulletin(
+    date_from: Annotated[datetime, typer.Option("--from", formats=[DAY], help="期间起，如 2026-01-01")],
+    date_to: Annotated[datetime, typer.Option("--to", formats=[DAY], help="期间止，如 2026-12-31")],
+    family: Annotated[str, typer.Option(help="通报种类；periodic 为定期通报（第三十三条）")] = "periodic",
+    division: Annotated[str, typer.Option(help="发通报的财政部门的区划代码；不填为自治区")] = REGION_CODE,
+    out: Annotated[Path | None, typer.Option(help="存到哪个文件；不填用通报标题")] = None,
+) -> None:
+    """以该级财政部门经办的名义生成通报（Excel）。
+
+    示例：yikatong bulletin --from 2026-01-01 --to 2026-12-31 --out 通报.xlsx
+    """
+    with at_hand():
+        by = clerk_of(division, OrganisationKind.FINANCE)
+        with edge(by, "make_bulletin") as session:
+            made = bulletins.make(session, by=by, family=family, date_from=date_from.date(), date_to=date_to.date())
+            content = content_of(session, made.file_id)
+    file = out or Path(f"{made.title}.xlsx")
+    file.write_bytes(content)
+    console.print(
+        f"{made.number} {made.title}：{made.paid_count} 笔，{yuan_text(made.paid_fen)} 元 → {file}", highlight=False
+    )
+
+
 @app.command()
 def check(deploy: Annotated[bool, typer.Option("--deploy", help="按生产环境的要求检查")] = False) -> None:
-    """检查设置、密钥、数据库和角色；不合要求即失败。示例：yikatong check --deploy"""
+    """检查设置、密钥、数据库和角色；不合要求即失败。
+
+    示例：yikatong check --deploy
+    """
     if deploy:
         found = findings(deploy=True)
     else:
@@ -277,7 +345,10 @@ World = Annotated[Path | None, typer.Option(help="世界文件（JSON 行）：�
 
 @sandbox_app.command()
 def police(port: Port, folder: Folder, world: World = None) -> None:
-    """公安联网核查沙箱。示例：yikatong sandbox police --port 9001 --folder /tmp/sb --world world.jsonl"""
+    """公安联网核查沙箱。
+
+    示例：yikatong sandbox police --port 9001 --folder /tmp/sb --world world.jsonl
+    """
     _sandbox("police", port, folder, world)
 
 
@@ -285,22 +356,31 @@ def police(port: Port, folder: Folder, world: World = None) -> None:
 def budget(
     port: Port, folder: Folder, world: World = None, bank_url: Annotated[str, typer.Option(help="银行沙箱地址")] = ""
 ) -> None:
-    """预算管理一体化沙箱。示例：yikatong sandbox budget --port 9002 --folder /tmp/sb --world world.jsonl"""
+    """预算管理一体化沙箱。
+
+    示例：yikatong sandbox budget --port 9002 --folder /tmp/sb --world world.jsonl
+    """
     _sandbox("budget", port, folder, world, bank_url)
 
 
 @sandbox_app.command()
 def bank(port: Port, folder: Folder, world: World = None) -> None:
-    """代理银行沙箱。示例：yikatong sandbox bank --port 9003 --folder /tmp/sb --world world.jsonl"""
+    """代理银行沙箱。
+
+    示例：yikatong sandbox bank --port 9003 --folder /tmp/sb --world world.jsonl
+    """
     _sandbox("bank", port, folder, world)
 
 
 @sandbox_app.command("advance")
 def sandbox_advance(
     days: Annotated[int, typer.Option("--working-days", min=1, max=250, help="推进多少个工作日")] = 1,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="推进到哪一天的 9 点")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=[DAY], help="推进到哪一天的 9 点")] = None,
 ) -> None:
-    """推进业务时钟（仅演示和测试）。示例：yikatong sandbox advance --working-days 5"""
+    """推进业务时钟（仅演示和测试）。
+
+    示例：yikatong sandbox advance --working-days 5
+    """
     with at_hand():
         with edge(OPERATOR, "advance_clock") as session:
             day = until.date() if until else add_working_days(session, today(session), days)
@@ -312,42 +392,22 @@ def sandbox_advance(
             console.print("有沙箱没有运行，启动演示时会自动对时。")
 
 
-def span(period: str) -> tuple[date, date]:
-    """Return the first and last day of a period: a year, a month or a quarter. Raises PeriodUnclear."""
-    text = period.strip().upper()
-    for form in ("%Y-%m", "%Y"):
-        try:
-            first = datetime.strptime(text, form).date()
-        except ValueError:
-            continue
-        return first, _last_day(first, 1 if form == "%Y-%m" else 12)
-    year, mark, quarter = text.partition("Q")
-    if mark and year.isdigit() and len(year) == 4 and quarter in ("1", "2", "3", "4"):
-        first = date(int(year), int(quarter) * 3 - 2, 1)
-        return first, _last_day(first, 3)
-    raise PeriodUnclear(period=period)
-
-
-def _last_day(first: date, months: int) -> date:
-    years, month = divmod(first.month - 1 + months, 12)
-    return date.fromordinal(date(first.year + years, month + 1, 1).toordinal() - 1)
-
-
-def clerk_of(township: str) -> ActingOfficer:
-    """Return the clerk in post of a township; who runs this holds the owner's address. Raises ClerkMissing."""
+def clerk_of(division_code: str, kind: OrganisationKind = OrganisationKind.TOWNSHIP) -> ActingOfficer:
+    """Return the clerk in post of a division's office; who runs this holds the owner's address. Raises ClerkMissing."""
     asked = sa.text(
         "select p.id from posts p join organisations g on g.id = p.organisation_id where g.division_code = :code"
-        " and g.kind = 'township' and p.role = 'clerk' and p.valid_from <= :day"
+        " and g.kind = :kind and p.role = 'clerk' and p.valid_from <= :day"
         " and (p.valid_to is null or p.valid_to >= :day) order by p.id limit 1"
     )
     with owner_session() as session:
-        post = session.execute(asked, {"code": township, "day": today(session)}).scalar_one_or_none()
+        post = session.execute(asked, {"code": division_code, "kind": kind, "day": today(session)}).scalar_one_or_none()
+    missing = ClerkMissing(division_code=division_code, office=kind.label)
     if post is None:
-        raise ClerkMissing(township=township)
+        raise missing
     try:
         return officer_of_post(post)
     except PostEnded as ended:
-        raise ClerkMissing(township=township) from ended
+        raise missing from ended
 
 
 def main() -> NoReturn:
