@@ -1,0 +1,5 @@
+"""`python -m cli`: the same as the command `yikatong`."""
+
+from cli import main
+
+main()
