@@ -31,6 +31,7 @@ class DisbursementStatus(Labelled):
     FAILED = "failed", "发放失败"
     UNKNOWN = "unknown", "结果未知"
     REVERSED = "reversed", "已退汇"
+    CANCELLED = "cancelled", "已撤销"
 
 
 class BankBatch(Table, table=True):
@@ -108,6 +109,13 @@ class Disbursement(Table, table=True):
         sa.Index("ix_disbursements_batch", "county_code", "batch_id"),
         sa.Index("ix_disbursements_order", "county_code", "order_id"),
         sa.Index("ix_disbursements_roster", "division_code", "roster_id"),
+        sa.Index(
+            "uq_disbursements_live_entitlement",
+            "county_code",
+            "entitlement_key",
+            unique=True,
+            postgresql_where=sa.text("status in ('reserved', 'pending', 'sent', 'unknown', 'paid')"),
+        ),
         county_check(),
     )
 

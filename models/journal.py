@@ -1,6 +1,6 @@
 """The double-entry journal of each county: every fen from indicator to card and back. （第十九至二十二条）"""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -53,11 +53,16 @@ class Posting(Table, table=True):
     project_id: int | None = column("补贴项目", None, sa_type=sa.BigInteger, nullable=True)
     disbursement_id: int | None = column("发放明细", None, sa_type=sa.BigInteger, nullable=True)
     amount_fen: int = fen("金额", help="借正贷负")
+    value_on: date | None = column("起息日", None, nullable=True, help="银行记账的日期，对账按此日")
+    reference: str = column(
+        "外部编号", "", server_default=sa.text("''"), help="EndToEndId、支付申请号或退款单号，对账按此号"
+    )
 
     __table_args__ = (
         sa.ForeignKeyConstraint(["county_code", "entry_id"], ["journal_entries.county_code", "journal_entries.id"]),
         sa.Index("ix_postings_entry", "county_code", "entry_id"),
         sa.Index("ix_postings_ledger", "county_code", "ledger", "indicator_id"),
+        sa.Index("ix_postings_day", "county_code", "agent_account_id", "value_on"),
         sa.CheckConstraint("division_code = county_code", name="county"),
         sa.CheckConstraint("amount_fen <> 0", name="amount"),
     )

@@ -137,6 +137,8 @@ def upgrade() -> None:
     sa.Column('project_id', sa.BigInteger(), nullable=True, comment='补贴项目'),
     sa.Column('disbursement_id', sa.BigInteger(), nullable=True, comment='发放明细'),
     sa.Column('amount_fen', sa.BigInteger(), nullable=False, comment='金额（分）：借正贷负'),
+    sa.Column('value_on', sa.Date(), nullable=True, comment='起息日：银行记账的日期，对账按此日'),
+    sa.Column('reference', sa.Text(), server_default=sa.text("''"), nullable=False, comment='外部编号：EndToEndId、支付申请号或退款单号，对账按此号'),
     sa.CheckConstraint('amount_fen <> 0', name=op.f('ck_postings_amount')),
     sa.CheckConstraint('division_code = county_code', name=op.f('ck_postings_county')),
     sa.ForeignKeyConstraint(['county_code', 'entry_id'], ['journal_entries.county_code', 'journal_entries.id'], name=op.f('fk_postings_county_code_entry_id')),
@@ -144,6 +146,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_postings_entry', 'postings', ['county_code', 'entry_id'], unique=False)
     op.create_index('ix_postings_ledger', 'postings', ['county_code', 'ledger', 'indicator_id'], unique=False)
+    op.create_index('ix_postings_day', 'postings', ['county_code', 'agent_account_id', 'value_on'], unique=False)
     op.create_table('posts',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False, comment='编号'),
     sa.Column('division_code', models.base.DivisionCode(), nullable=False, comment='区划'),

@@ -52,7 +52,7 @@ def upgrade() -> None:
     sa.Column('account_number', models.crypto.Sealed(), nullable=False, comment='收款账号'),
     sa.Column('account_is_card', sa.Boolean(), nullable=False, comment='社保卡'),
     sa.Column('bank_code', sa.Text(), nullable=False, comment='联行号'),
-    sa.Column('status', sa.Enum('reserved', 'pending', 'sent', 'paid', 'failed', 'unknown', 'reversed', name='disbursementstatus', native_enum=False, create_constraint=True, length=40), nullable=False, comment='状态'),
+    sa.Column('status', sa.Enum('reserved', 'pending', 'sent', 'paid', 'failed', 'unknown', 'reversed', 'cancelled', name='disbursementstatus', native_enum=False, create_constraint=True, length=40), nullable=False, comment='状态'),
     sa.Column('reason_code', sa.Text(), nullable=False, comment='原因代码'),
     sa.Column('reason', sa.Text(), nullable=False, comment='失败原因'),
     sa.Column('failure_class', sa.Text(), nullable=False, comment='失败类别'),
@@ -69,6 +69,7 @@ def upgrade() -> None:
     op.create_index('ix_disbursements_batch', 'disbursements', ['county_code', 'batch_id'], unique=False)
     op.create_index('ix_disbursements_order', 'disbursements', ['county_code', 'order_id'], unique=False)
     op.create_index('ix_disbursements_roster', 'disbursements', ['division_code', 'roster_id'], unique=False)
+    op.create_index('uq_disbursements_live_entitlement', 'disbursements', ['county_code', 'entitlement_key'], unique=True, postgresql_where=sa.text("status in ('reserved', 'pending', 'sent', 'unknown', 'paid')"))
     op.create_table('result_exceptions',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False, comment='编号'),
     sa.Column('division_code', models.base.DivisionCode(), nullable=False, comment='旗县'),
@@ -104,7 +105,7 @@ def upgrade() -> None:
     sa.Column('failure_class', sa.Text(), nullable=False, comment='失败类别'),
     sa.Column('reason', sa.Text(), nullable=False, comment='失败原因'),
     sa.Column('route', sa.Enum('change_account', 'activate', 'remove', 'finance', 'exception', name='failureroute', native_enum=False, create_constraint=True, length=40), nullable=False, comment='处理方式'),
-    sa.Column('status', sa.Enum('open', 'notified', 'corrected', 'reissued', 'removed', 'refunded', 'settled', name='failurestatus', native_enum=False, create_constraint=True, length=40), nullable=False, comment='状态'),
+    sa.Column('status', sa.Enum('open', 'notified', 'corrected', 'reissued', 'reported', 'removed', 'refunded', 'settled', 'replaced', name='failurestatus', native_enum=False, create_constraint=True, length=40), nullable=False, comment='状态'),
     sa.Column('version', sa.Integer(), nullable=False, comment='版本'),
     sa.Column('arrived_at', postgresql.TIMESTAMP(timezone=True), nullable=False, comment='到达时间'),
     sa.Column('due_on', sa.Date(), nullable=True, comment='办理期限'),

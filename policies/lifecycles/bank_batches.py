@@ -49,6 +49,7 @@ DISBURSEMENT_LIFECYCLE = Lifecycle(
     "发放明细",
     (
         Step("prepare", D.RESERVED, D.PENDING, label="列入批次"),
+        Step("cancel", D.RESERVED, D.CANCELLED, label="支付单已撤销"),
         Step("unprepare", D.PENDING, D.RESERVED, label="移出批次"),
         Step("send", D.PENDING, D.SENT, label="已发送"),
         Step("refuse", D.SENT, D.RESERVED, label="银行拒收整批"),
@@ -59,5 +60,5 @@ DISBURSEMENT_LIFECYCLE = Lifecycle(
         Step("lose", D.SENT, D.UNKNOWN, label="结果未知"),
         Step("reverse", D.PAID, D.REVERSED, label="退汇"),
     ),
-    ends=frozenset({D.PAID, D.FAILED, D.REVERSED}),
+    ends=frozenset({D.PAID, D.FAILED, D.REVERSED, D.CANCELLED}),
 )

@@ -26,6 +26,16 @@ FAILURE_LIFECYCLE = Lifecycle(
             consequence="苏木乡镇自此 5 个工作日内变更账户（第二十一条第一项）。",
         ),
         Step(
+            "retry",
+            S.OPEN,
+            S.CORRECTED,
+            P.FAILURE_NOTIFY,
+            "财政更正后重付",
+            Desk.FINANCE_CLERK,
+            asks=(RESOLUTION,),
+            consequence="限额、代发户头寸、联行号等由财政部门更正，列入补发。",
+        ),
+        Step(
             "correct",
             S.NOTIFIED,
             S.CORRECTED,
@@ -68,6 +78,7 @@ FAILURE_LIFECYCLE = Lifecycle(
             asks=(RESOLUTION,),
             consequence="明细移出清册，资金退回原指标。",
         ),
+        Step("reject_account", S.CORRECTED, S.NOTIFIED, label="新账户验证未通过", forward=False),
         Step("reissue", S.CORRECTED, S.REISSUED, label="列入补发"),
         Step("settle", S.REISSUED, S.SETTLED, label="补发成功"),
         Step("fail_again", S.REISSUED, S.REPLACED, label="补发又失败，另立一笔"),
@@ -93,6 +104,7 @@ REFUND_LIFECYCLE = Lifecycle(
             consequence="代发户资金退回原支付指标。",
         ),
         Step("complete", R.RELEASED, R.RETURNED, label="已退回"),
+        Step("reject", R.RELEASED, R.PREPARED, label="退款被拒，待重新复核", forward=False),
         # fmt: on
     ),
     ends=frozenset({R.RETURNED}),

@@ -224,6 +224,7 @@ ROSTER_LIFECYCLE = Lifecycle(
         Step("pay_part", S.ORDERED, S.PART_PAID, label="部分发放"),
         Step("pay", S.ORDERED, S.PAID, label="发放完毕"),
         Step("pay", S.PART_PAID, S.PAID, label="发放完毕"),
+        Step("unpay", S.PAID, S.PART_PAID, label="退汇", forward=False),
         Step("close", S.PART_PAID, S.CLOSED, label="办结"),
         Step("close", S.PAID, S.CLOSED, label="办结"),
         # fmt: on
