@@ -6,6 +6,7 @@ free text; report in parts, twice, in any order of elements and with or without 
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 from integrations.errors import Unreadable
@@ -125,6 +126,7 @@ def _verdict(status: str, element: Any) -> Verdict:
     return _judged(status, *_reason(element))
 
 
+@lru_cache(maxsize=1024)
 def _judged(status: str, code: str, proprietary: str, said: str) -> Verdict:
     outcome: Outcome = "paid" if status in PAID else "failed" if status in FAILED else "pending"
     kind = str(failure_class(code, proprietary, said)) if outcome == "failed" else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -103,7 +104,11 @@ def day(element: Any | None, *path: str) -> date | None:
         element = child(element, name) if element is not None else None
     if element is None:
         return None
-    said = plain(element) or text(element, "Dt") or text(element, "DtTm")
+    return _date_of(plain(element) or text(element, "Dt") or text(element, "DtTm"))
+
+
+@lru_cache(maxsize=1024)
+def _date_of(said: str) -> date | None:
     try:
         return datetime.fromisoformat(said).date() if said else None
     except ValueError:
