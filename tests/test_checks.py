@@ -271,6 +271,15 @@ class TestStart:
             roster = checked.roster(session)
             assert rosters.publish_notice(session, roster, by=checked.by, mode="online").status == "on_notice"
 
+    def test_a_roster_that_went_to_the_county_meanwhile_is_left_alone(self, prepared, owner):
+        checked = prepared()
+        job = checked.start()
+        with owner() as session:
+            session.execute(sa.text("update rosters set status = 'reported'"))
+        ended = checked.run(job)
+        assert (ended.status, checked.lines()[0].identity_outcome) == (JobStatus.REFUSED, None)
+        assert "已上报" in ended.message
+
     def test_a_post_that_ended_loses_its_job(self, prepared, owner):
         checked = prepared()
         job = checked.start()

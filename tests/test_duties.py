@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from models.events import DeskHolder, Event, Refusal
+from models.households import Household
 from models.officers import ActingOfficer, Role
 from models.rosters import Roster, RosterStatus
 from policies.clock import now
@@ -18,10 +19,11 @@ from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.moves import hold_desk, move, move_many
 from policies.refusals import FasterColleague, NotAllowed, Refused, SamePersonTwice
 from tests.conftest import As, Owner
-from tests.factories import World, a_project, a_roster, an_indicator, second_account
+from tests.factories import World, a_line, a_member, a_project, a_roster, an_indicator, second_account
 from tests.world import key
 from workflows import roster_lines, rosters
 from workflows.edges import edge
+from workflows.roster_conditions import OwnHousehold
 
 S = RosterStatus
 ONWARD = {status: step for status in S if (step := ROSTER_LIFECYCLE.onward(status)) is not None}
@@ -145,6 +147,33 @@ class TestOneDeskPerPerson:
         roster = a_roster(session, county, status=S.ENDORSED)
         with pytest.raises(NotAllowed):
             move_many(session, Roster, "report", [key(roster.id)], by=county.township.head)
+
+
+class TestOwnAffairs:
+    """Nobody approves what pays themselves or their household."""
+
+    def a_relative(self, session: Session, county: World, by: ActingOfficer) -> Roster:
+        """Make an endorsed-to-be roster that pays a member of the officer's household."""
+        head = a_member(session, county)
+        home = session.get_one(Household, head.household_id)
+        self_in_registry = a_member(session, county, home, relation="20", name="本人")
+        self_in_registry.id_index = bytes.fromhex(by.person)
+        session.flush()
+        return a_roster(session, county, status=S.ON_NOTICE, lines=[a_line(), a_line(member=head)])
+
+    def test_the_head_does_not_endorse_what_pays_their_household(self, session, county, no_rules):
+        roster = self.a_relative(session, county, county.township.head)
+        with pytest.raises(OwnHousehold, match="序号 2"):
+            rosters.endorse(session, roster, by=county.township.head, attested=True)
+
+    def test_a_colleague_without_interest_does(self, session, county, no_rules):
+        roster = self.a_relative(session, county, county.department.clerk)
+        rosters.endorse(session, roster, by=county.township.head, attested=True)
+        rosters.report(session, roster, by=county.township.clerk)
+        with pytest.raises(OwnHousehold):
+            rosters.examine_department(session, roster, by=county.department.clerk)
+        rosters.examine_department(session, roster, by=county.department.second_clerk)
+        assert roster.status == S.DEPARTMENT_EXAMINED
 
 
 class TestTheNetBehind:

@@ -61,8 +61,7 @@ def start_check(session: Session, roster: Roster, *, by: ActingOfficer) -> Job:
     Raises StepNotPossible when the roster is with the county, CheckRunning.
     """
     allow(session, by, Permission.ROSTER_CHECK, roster)
-    if roster.status not in EDITABLE:
-        raise StepNotPossible(title=title_of(roster), status=roster.status.label, step="核查")
+    _require_editable(roster)
     session.execute(text("select 1 from rosters where id = :roster for update"), {"roster": roster.id})
     running = session.execute(
         text(
@@ -82,6 +81,11 @@ def start_check(session: Session, roster: Roster, *, by: ActingOfficer) -> Job:
         division_code=roster.division_code,
         roster_id=roster.id,
     )
+
+
+def _require_editable(roster: Roster) -> None:
+    if roster.status not in EDITABLE:
+        raise StepNotPossible(title=title_of(roster), status=roster.status.label, step="核查")
 
 
 @dataclass
@@ -110,7 +114,8 @@ class _Run:
 def run_check(job_id: int, post_id: int) -> None:
     """Run the check job: ask police and bank in chunks, then preview the rules. （第十六条第一、二项、第十八条）
 
-    Raises Waiting while police or bank can't be reached (the task is retried and goes on), CheckRejected, PostEnded.
+    Raises Waiting while police or bank can't be reached (the task is retried and goes on), StepNotPossible when the
+    roster went to the county meanwhile, CheckRejected, PostEnded.
     """
     by = officer_of_post(post_id)
     try:
@@ -168,10 +173,17 @@ def _begin(by: ActingOfficer, job_id: int) -> _Run:
     with transaction(by) as session:
         job = session.get_one(Job, job_id)
         run = _Run(job_id, by, job.division_code, job.roster_id or 0, job.queued_at)
+        _require_editable(_roster(session, run))
         session.execute(TAKE_PAYMENT_ACCOUNT, run.key)
         run.people = session.execute(COUNT_PEOPLE, run.key).one().people
         run.accounts = session.execute(COUNT_ACCOUNTS, run.key).one().accounts
     return run
+
+
+def _roster(session: Session, run: _Run) -> Roster:
+    return session.exec(
+        select(Roster).where(Roster.division_code == run.division_code, Roster.id == run.roster_id)
+    ).one()
 
 
 def _tell(run: _Run, open_people: int, open_accounts: int, stage: str) -> None:
@@ -321,9 +333,7 @@ def _conclude(run: _Run) -> None:
     _tell(run, 0, 0, "预警规则")
     with transaction(run.by) as session:
         session.execute(TAKE_KNOWN_STATES, run.key | {"moment": now(session)})
-        roster = session.exec(
-            select(Roster).where(Roster.division_code == run.division_code, Roster.id == run.roster_id)
-        ).one()
+        roster = _roster(session, run)
         lights = preview(session, roster, by=run.by)
         roster.checked_at = now(session)
         session.add(roster)

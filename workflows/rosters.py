@@ -8,7 +8,7 @@ from models.notices import NoticeMode
 from models.officers import ActingOfficer
 from models.rosters import Roster
 from policies.enforcement import allow
-from policies.lifecycles import Step
+from policies.lifecycles import Desk, Step
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.moves import move, require_desk, title_of
 from policies.permissions import Permission
@@ -16,12 +16,16 @@ from policies.refusals import ReasonMissing, Refused
 from workflows.notices import hang, notice_days
 from workflows.roster_conditions import (
     require_checked,
+    require_disinterested,
     require_indicator,
     require_notice_over,
     require_payable,
     require_unchanged,
 )
 from workflows.warnings import screen
+
+APPROVING = (Desk.DEPARTMENT_CLERK, Desk.DEPARTMENT_REVIEWER, Desk.FINANCE_CLERK, Desk.FINANCE_REVIEWER)
+"""The desks that judge what others have prepared."""
 
 
 class StatementMissing(Refused):
@@ -68,9 +72,10 @@ def publish_notice(session: Session, roster: Roster, *, by: ActingOfficer, mode:
 def endorse(session: Session, roster: Roster, *, by: ActingOfficer, attested: bool, opinion: str = "") -> Roster:
     """Endorse a roster as the township's head, once its notice has run, with the attestation. （第三十一条）
 
-    Raises FactsChanged, NoticeRunning, ObjectionsOpen, AttestationMissing.
+    Raises OwnHousehold, FactsChanged, NoticeRunning, ObjectionsOpen, AttestationMissing.
     """
     _allow_step(session, roster, "endorse", by)
+    require_disinterested(session, roster, by)
     require_unchanged(roster)
     require_notice_over(session, roster)
     if attested is not True:
@@ -87,24 +92,27 @@ def report(session: Session, roster: Roster, *, by: ActingOfficer) -> Roster:
 
 
 def examine_department(session: Session, roster: Roster, *, by: ActingOfficer, opinion: str = "") -> Roster:
-    """Examine a reported roster as the department's clerk. （第十七、十八条） Raises as `report` does."""
+    """Examine a reported roster as the department's clerk. （第十七、十八条）
+
+    Raises as `report` does, and OwnHousehold.
+    """
     return _pass_on(session, roster, "examine_department", by, opinion)
 
 
 def pass_department(session: Session, roster: Roster, *, by: ActingOfficer, opinion: str = "") -> Roster:
-    """Pass an examined roster on to the county's finance bureau. （第十七、十八条） Raises as `report` does."""
+    """Pass an examined roster on to county finance. （第十七、十八条） Raises as `examine_department` does."""
     return _pass_on(session, roster, "pass_department", by, opinion)
 
 
 def examine_finance(session: Session, roster: Roster, *, by: ActingOfficer, opinion: str = "") -> Roster:
-    """Examine a roster as the finance bureau's clerk. （第十七、十八条） Raises as `report` does."""
+    """Examine a roster as the finance bureau's clerk. （第十七、十八条） Raises as `examine_department` does."""
     return _pass_on(session, roster, "examine_finance", by, opinion)
 
 
 def pass_finance(session: Session, roster: Roster, *, by: ActingOfficer, opinion: str = "") -> Roster:
     """Pass a roster finally; its indicators must cover it, none is reserved yet. （第十、十七、十八条）
 
-    Raises as `report` does, and IndicatorShort.
+    Raises as `examine_department` does, NoLink and IndicatorShort.
     """
     _allow_step(session, roster, "pass_finance", by)
     have = require_indicator(session, roster)
@@ -181,6 +189,8 @@ def _pass_on(
 ) -> Roster:
     """Take one step towards the money: published facts unchanged, checked, screened by rules, payable by law."""
     step = _allow_step(session, roster, verb, by)
+    if step.desk in APPROVING:
+        require_disinterested(session, roster, by)
     require_unchanged(roster)
     require_checked(session, roster)
     lights: dict[str, Any] = {}
