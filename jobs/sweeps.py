@@ -9,7 +9,7 @@ from integrations.errors import Unavailable, Unknown
 from models.database import transaction
 from models.officers import ActingOfficer
 from policies.clock import now
-from workflows import bank_batches, payment_orders
+from workflows import bank_batches, payment_orders, statements
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ def purge_files(by: ActingOfficer) -> int:
 SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "funding": payment_orders.ask_funding,
     "results": bank_batches.fetch_results,
+    "statements": statements.reconcile_accounts,
     "files": purge_files,
 }
 

@@ -8,9 +8,11 @@ from models.divisions import Level
 from models.officers import system_principal
 from workflows.checks import run_check
 from workflows.imports import run_import
+from workflows.indicators import DOWNLOAD, run_download
 from workflows.jobs import Waiting, follow
 from workflows.outbox import DELIVER, deliver
 from workflows.queue import queue
+from workflows.statements import RECONCILE, run_reconciliation
 
 UNTIL_ANSWERED = RetryStrategy(wait=2, linear_wait=1, retry_exceptions=[Waiting])
 """2, 3, 4 … seconds between tries, without end: a closed counter opens again."""
@@ -37,6 +39,18 @@ def import_roster(job_id: int, post_id: int) -> None:
 def check_roster(job_id: int, post_id: int) -> None:
     """Ask police and banks about a roster's lines, then run the warning rules."""
     follow(job_id, post_id, run_check)
+
+
+@queue.task(name=DOWNLOAD, retry=UNTIL_ANSWERED)
+def download_indicators(job_id: int, post_id: int) -> None:
+    """Download a county's budget indicators."""
+    follow(job_id, post_id, run_download)
+
+
+@queue.task(name=RECONCILE, retry=UNTIL_ANSWERED)
+def reconcile_statement(job_id: int, post_id: int) -> None:
+    """Fetch and reconcile one day's statement of an agent account."""
+    follow(job_id, post_id, run_reconciliation)
 
 
 @queue.periodic(cron=SWEEP_CRON)

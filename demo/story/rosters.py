@@ -1,5 +1,7 @@
 """Chapters 1 to 6: indicators, rosters from Excel, checks, notice, endorsement, two reviews. （第十、十六至十八条）"""
 
+from functools import partial
+
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
@@ -17,7 +19,6 @@ from policies.refusals import NotAllowed
 from workflows import checks, imports, indicators, notices, roster_lines, rosters, warnings
 from workflows.roster_conditions import NoticeRunning, ObjectionsOpen
 from workflows.warnings import ExplanationMissing, StoppedByRedLight
-
 
 ACCOUNTS = {
     "verified": "已验证",
@@ -85,12 +86,13 @@ def _receive(session: Session, *, by: object, part: Part) -> RosterImport:
 
 def _import(scene: Scene, part: Part) -> RosterImport:
     record: RosterImport = scene.do(f"{part.township}.clerk", _receive, part=part)
-    return scene.wait(
+    done: RosterImport = scene.wait(
         f"导入 {part.file}",
         lambda session: session.exec(
             select(RosterImport).where(RosterImport.id == record.id, RosterImport.status != ImportStatus.RECEIVED)
         ).one_or_none(),
     )
+    return done
 
 
 def check_rosters(scene: Scene) -> None:
@@ -104,7 +106,7 @@ def check_rosters(scene: Scene) -> None:
     scene.sandboxes.start("police")
     jobs = [job] + [scene.do(f"{scene.parts[r.number].township}.clerk", checks.start_check, r) for r in rest]
     for each in jobs:
-        done = scene.wait("核查完成", lambda session, each=each: _ended(session, each))
+        done = scene.wait("核查完成", partial(_ended, job=each))
         if done.status != JobStatus.DONE:
             raise StoryBroken(f"{done.title}：{done.message}")
     for roster in scene.rosters():
