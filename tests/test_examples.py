@@ -12,13 +12,15 @@ from demo.examples import EXAMPLES, FOLDER, SPOILS, Example
 from demo.people import PERIOD, PERIOD_END, PERIOD_START
 from demo.population import population
 from demo.seed import seed, standard_of
+from integrations.sandbox.launch import Sandboxes
 from models.database import transaction
 from models.imports import ImportStatus, RosterImport
 from models.projects import SubsidyProject
+from models.rosters import Roster
 from reports.sheets.rosters import RosterSheet
 from tests.conftest import Owner
 from tests.test_population import acting
-from workflows import imports
+from workflows import checks, imports
 
 BY_FILE = {example.file: example for example in EXAMPLES}
 
@@ -59,7 +61,7 @@ def test_the_broken_one_is_refused_whole_and_the_corrected_one_imports(
 
 
 def imported(owner: Owner, example: Example) -> RosterImport:
-    logins = {"150430103000": "beizifu", "152522100000": "bieligutai"}
+    logins = {"150430103000": "beizifu", "150430102000": "changsheng", "152522100000": "bieligutai"}
     by = acting(owner, f"{logins[example.township]}.clerk")
     with transaction(by) as session:
         project = session.exec(select(SubsidyProject).where(SubsidyProject.code == example.project)).one()
@@ -77,3 +79,44 @@ def imported(owner: Owner, example: Example) -> RosterImport:
     imports.run_import(job, by.post_id)
     with transaction(by) as session:
         return session.get_one(RosterImport, record.id)
+
+
+class TestPeculiarPeople:
+    def test_each_raises_the_lights_it_is_said_to_and_nobody_else_a_red_or_yellow_one(
+        self, database: str, owner: Owner, tmp_path: Path
+    ) -> None:
+        seeded = seed(database, tmp_path)
+        people = population()
+        with Sandboxes(seeded.world_file, tmp_path / "sandboxes") as outside:
+            outside.use()
+            record = imported(owner, BY_FILE["changsheng-land-2026.xlsx"])
+            assert record.status == ImportStatus.APPLIED, record.problems[:3]
+            by = acting(owner, "changsheng.clerk")
+            with transaction(by) as session:
+                job = checks.start_check(session, session.get_one(Roster, record.roster_id), by=by).id
+            checks.run_check(job, by.post_id)
+        with transaction(by) as session:
+            rows = session.execute(
+                sa.text(
+                    "select h.number, w.light, w.rule_code from roster_warnings w"
+                    " join roster_lines l on l.division_code = w.division_code and l.id = w.line_id"
+                    " join households h on h.division_code = l.division_code and h.id = l.household_id where w.live"
+                )
+            ).all()
+        numbers = {one.home_number: key for key, one in people.peculiar.items()}
+        found = sorted((numbers.get(row.number, row.number), row.light, row.rule_code) for row in rows)
+        assert found == sorted(
+            [
+                ("dead_before_period", "red", "R01"),
+                ("name_mismatch", "red", "R03"),
+                ("closed_account", "red", "R12"),
+                ("unknown_account", "red", "R12"),
+                ("unknown_account", "blue", "R36"),
+                ("shared_account_namesake", "red", "R12"),
+                ("shared_account_namesake", "yellow", "R24"),
+                ("shared_account", "yellow", "R24"),
+                ("area_above_contract", "yellow", "R23"),
+                ("no_card", "blue", "R36"),
+                ("no_phone", "blue", "R32"),
+            ]
+        )
