@@ -522,3 +522,12 @@ def wait_until(holds: Callable[[], object]) -> None:
             return
         sleep(0.1)
     raise AssertionError("it never happens")
+
+
+class TestOptions:
+    def test_a_budget_system_can_fund_by_itself_and_a_bank_can_take_its_time(self, tmp_path: Path) -> None:
+        with outside.running(tmp_path, fund_on_inquiry=False, delay_seconds=600):
+            budget_system.submit_application(an_application("ZF-1-1"))
+            wait_until(lambda: banks.ask_credit(AGENT, "ZF-1-1"))
+            outside.send("PC-1", [a_payment("A-1")])
+            assert [banks.ask_batch("PC-1") for _ in range(3)] == ["received"] * 3
