@@ -15,13 +15,31 @@ from tests.factories import PASSWORD, TOTP_SECRET, World, a_line, a_roster, logi
 
 BASE = "/console"
 LOGIN = f"{BASE}/login"
-STRANGE = """
-    /roster/details/abc /roster/details/0 /roster/details/99999999999999999999 /roster/details/-1 /roster/details/1;2
-    /roster/list?page=abc /roster/list?page=-1 /roster/list?page=999999999999999 /roster/list?q=%00
-    /roster/list?key=zz /roster/list?f_status=nonsense /roster/details/1%00 /nonsense/list /roster/edit/1
-    /roster/create /roster/export/csv /roster/action/report /roster/details/1?page=x /roster/file/1/nonsense
-    /roster/action/report?pks=x /roster/list?page=٣ /roster/form/check /roster/form/check?pk=x
-""".split()
+STRANGE = [
+    "/roster/details/abc",
+    "/roster/details/0",
+    "/roster/details/99999999999999999999",
+    "/roster/details/-1",
+    "/roster/details/1;2",
+    "/roster/list?page=abc",
+    "/roster/list?page=-1",
+    "/roster/list?page=999999999999999",
+    "/roster/list?q=%00",
+    "/roster/list?key=zz",
+    "/roster/list?f_status=nonsense",
+    "/roster/details/1%00",
+    "/nonsense/list",
+    "/roster/edit/1",
+    "/roster/create",
+    "/roster/export/csv",
+    "/roster/action/report",
+    "/roster/details/1?page=x",
+    "/roster/file/1/nonsense",
+    "/roster/action/report?pks=x",
+    "/roster/list?page=٣",
+    "/roster/form/check",
+    "/roster/form/check?pk=x",
+]
 
 
 @pytest.fixture
