@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from admin import pages
-from admin.confirm import ARGON
+from admin.answers import ARGON
 from admin.middleware import BASE, COOKIE, same_origin
 from admin.reading import as_nobody, form_of, reading, who
 from models.crypto import ring

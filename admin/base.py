@@ -23,6 +23,7 @@ from models.base import Table
 from models.divisions import Division
 from models.officers import ActingOfficer
 from policies.lifecycles import Ask, Lifecycle, Step
+from policies.moves import title_of
 from policies.permissions import Permission
 from policies.refusals import NotFound
 
@@ -119,6 +120,8 @@ class ConsoleView(ModelView):
     order: ClassVar[tuple[str, ...]] = ("-id",)
     file_columns: ClassVar[tuple[str, ...]] = ()
     record_template: ClassVar[str] = "record"
+    title_field: ClassVar[str] = ""
+    """The column that names a record without a number of its own."""
     noun: ClassVar[str] = ""
     """How events name the record, when no lifecycle says so."""
 
@@ -156,6 +159,12 @@ class ConsoleView(ModelView):
     def url_of(self, record: Any) -> str:
         """Return the address of a record's page."""
         return f"{self.root_url}details/{record.id}"
+
+    def title(self, record: Any) -> str:
+        """Return how the page names the record: its kind and number, else its kind and what the view says."""
+        if not self.title_field:
+            return title_of(record)
+        return f"{self.name} {field_view(self.model, self.title_field).cell(record, {}).text}"
 
     def granted(self, request: Request) -> frozenset[str]:
         """Return the permissions of the post, loaded once per request by the authorisation bridge."""

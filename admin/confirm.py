@@ -2,43 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import anyio
 from sqladmin import action, expose
 from sqlmodel import Session
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from admin import pages
-from admin.base import ConsoleView, Form
-from admin.reading import as_nobody, doing, form_of, reading, who
-from models.base import Table
-from policies.lifecycles import Ask, Step
-from policies.moves import title_of
-from policies.refusals import NotFound, ReasonMissing, Refused
-from workflows import sessions
-from workflows.blockers import Blocker, blockers
-from workflows.edges import note_refusal
-from workflows.reveals import Revealed
+from admin.answers import answers_of
+from admin.base import ConsoleView
+from admin.forms import ask_form, do_form
+from admin.reading import doing, form_of, reading, who
+from admin.targets import Target
+from policies.lifecycles import Step
+from policies.refusals import NotFound, Refused
+from workflows.blockers import blockers
 
 MOST_AT_ONCE = 100
-ARGON = anyio.CapacityLimiter(2)
-"""Argon2 is slow on purpose: never more than two at once, never on the event loop."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """One record on the confirm page."""
-
-    record: Any
-    title: str
-    step: Step | None
-    blockers: list[Blocker]
 
 
 @dataclass(frozen=True)
@@ -63,8 +45,8 @@ def add_routes(view: type[ConsoleView]) -> None:
     for form in view.forms:
         get, post = expose(f"/form/{form.slug}"), expose(f"/form/{form.slug}", methods=["POST"])
         name = form.slug.replace("-", "_")
-        setattr(view, f"ask_form_{name}", _named(_ask_form(form), f"ask_form_{name}", get))
-        setattr(view, f"do_form_{name}", _named(_do_form(form), f"do_form_{name}", post))
+        setattr(view, f"ask_form_{name}", _named(ask_form(form), f"ask_form_{name}", get))
+        setattr(view, f"do_form_{name}", _named(do_form(form), f"do_form_{name}", post))
 
 
 def _named(handler: Callable[..., Any], name: str, decorate: Callable[..., Any]) -> Any:
@@ -126,7 +108,7 @@ async def targets_of(view: ConsoleView, request: Request, given: list[str], verb
     def question(session: Session) -> list[Target]:
         records = [view.find(session, by, key) for key in keys]
         return [
-            Target(record, title_of(record), _step_for(view, request, record, verb), blockers(session, record, by))
+            Target(record, view.title(record), _step_for(view, request, record, verb), blockers(session, record, by))
             for record in records
         ]
 
@@ -172,145 +154,3 @@ async def _take(
     except Refused as refusal:
         return refusal
     return None
-
-
-async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict[str, Any]:
-    """Return the verb's keywords from the form; a password is checked here and goes no further.
-
-    Raises ReasonMissing, PasswordWrong, LoginLocked.
-    """
-    form = form_of(request)
-    answers: dict[str, Any] = {}
-    for ask in asks:
-        if ask.kind == "password":
-            await reauthenticate(request, str(form.get(ask.name, "")))
-        else:
-            answers[ask.name] = await _answer(form, step, ask)
-    return answers
-
-
-async def _answer(form: FormData, step: str, ask: Ask) -> Any:
-    value = form.get(ask.name)
-    if isinstance(value, UploadFile):
-        content = await value.read()
-        if ask.required and not content:
-            raise ReasonMissing(step=step, field=ask.label)
-        return (value.filename or "", content)
-    if ask.kind == "checkbox":
-        if ask.required and value != "yes":
-            raise ReasonMissing(step=step, field=ask.label)
-        return value == "yes"
-    if ask.kind == "choices":
-        return _several(form, step, ask)
-    text = (value or "").strip().replace("\x00", "")
-    if ask.required and not text:
-        raise ReasonMissing(step=step, field=ask.label)
-    if ask.kind in _READERS:
-        return _read(text, step, ask) if text else None
-    if ask.kind == "choice" and ask.choices and text and text not in dict(ask.choices):
-        raise ReasonMissing(step=step, field=ask.label)
-    return text
-
-
-def _several(form: FormData, step: str, ask: Ask) -> list[str]:
-    chosen = [str(item) for item in form.getlist(ask.name) if str(item) in dict(ask.choices)]
-    if ask.required and not chosen:
-        raise ReasonMissing(step=step, field=ask.label)
-    return chosen
-
-
-_READERS: dict[str, Callable[[str], Any]] = {"number": Decimal, "integer": int, "date": date.fromisoformat}
-
-
-def _read(text: str, step: str, ask: Ask) -> Any:
-    try:
-        return _READERS[ask.kind](text)
-    except (InvalidOperation, ValueError) as wrong:
-        form = "日期，如 2024-05-01" if ask.kind == "date" else "数字"
-        raise ReasonMissing(step=step, field=f"{ask.label}（须为{form}）") from wrong
-
-
-async def reauthenticate(request: Request, password: str) -> None:
-    """Ask who is at the screen before money moves. （第二十条、第二十三条） Raises PasswordWrong, LoginLocked."""
-    by, token = who(request), request.scope["token"]
-    candidate = await as_nobody(lambda session: sessions.look_up_session(session, token))
-    try:
-        await anyio.to_thread.run_sync(sessions.recheck, candidate, password, limiter=ARGON)
-    except Refused as refusal:
-        await anyio.to_thread.run_sync(note_refusal, by, "reauthenticate", "", refusal)
-        raise
-    await as_nobody(lambda session: sessions.confirm(session, token))
-
-
-def _ask_form(form: Form) -> Callable[..., Any]:
-    async def ask(self: ConsoleView, request: Request) -> Response:
-        by, granted = who(request), self.granted(request)
-        key = request.query_params.get("pk", "")
-
-        def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any]]:
-            record = self.find(session, by, key) if form.on_record else None
-            choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
-            return record, blockers(session, record, by) if record is not None else [], choices
-
-        record, found, choices = await reading(question)
-        if not form.offered(granted, by, record):
-            raise HTTPException(403, f"您当前的岗位（{by.post}）现在不能办理“{form.label}”（第二十三条）。")
-        targets = [Target(record, title_of(record), None, found)] if record is not None else []
-        given = {ask.name: request.query_params.get(ask.name, "") for ask in form.asks}
-        return await pages.render(
-            request,
-            "confirm",
-            view=self,
-            title=form.label,
-            asks=form.asks,
-            choices=choices,
-            given=given,
-            targets=targets,
-            consequence=form.consequence,
-            action=f"{self.root_url}form/{form.slug}",
-            back=self.url_of(record) if record is not None else self.menu_url,
-        )
-
-    return ask
-
-
-def _do_form(form: Form) -> Callable[..., Any]:
-    async def do(self: ConsoleView, request: Request) -> Response:
-        by, granted = who(request), self.granted(request)
-        if form.permission not in granted or not form.seats(by):
-            raise HTTPException(403, f"您当前的岗位（{by.post}）不能办理“{form.label}”（第二十三条）。")
-        key = str(form_of(request).get("pks", ""))
-        back = await _back(self, request, key) if form.on_record else self.menu_url
-
-        def work(session: Session) -> Any:
-            record = [self.find(session, by, key)] if form.on_record else []
-            return form.run(session, *record, by=by, **answers)
-
-        try:
-            answers = await answers_of(request, form.label, form.asks)
-            made = await doing(by, form.slug, f"{self.name}{key}", work)
-        except Refused as refusal:
-            again = f"{self.root_url}form/{form.slug}" + (f"?pk={key}" if form.on_record else "")
-            return await pages.refused(request, refusal, [("返回修改", again), ("返回", back)])
-        if isinstance(made, Revealed):
-            return await pages.render(request, "revealed", title=made.title, revealed=made, back=back)
-        return RedirectResponse(_after(request, made, back, form), status_code=303)
-
-    return do
-
-
-async def _back(view: ConsoleView, request: Request, key: str) -> str:
-    by = who(request)
-    record = await reading(lambda session: view.find(session, by, key))
-    return view.url_of(record)
-
-
-def _after(request: Request, made: Any, back: str, form: Form) -> str:
-    """Lead to what was made; several, or nothing with a page, lead back."""
-    record = made[0] if isinstance(made, list) and len(made) == 1 else made
-    console = request.app.state.console
-    if isinstance(record, Table) and not form.on_record:
-        view = next((view for view in console.views if getattr(view, "model", None) is type(record)), None)
-        if view is not None:
-            return f"{view.url_of(record)}?done={form.slug}"
-    return f"{back}{'&' if '?' in back else '?'}done={form.slug}"

@@ -29,11 +29,21 @@ class FailureView(ConsoleView, model=Failure):
     category, icon = Menu.DIFFERENCES, "fa-solid fa-triangle-exclamation"
     permission = P.FAILURE_VIEW
     lifecycle, verbs = FAILURE_LIFECYCLE, "workflows.failures"
+    title_field = "project_name"
     column_list = ["project_name", "line_sequence", "name", "amount_fen", "failure_class", "route", "status", "due_on"]
     headline = ("project_name", "line_sequence", "name", "amount_fen", "failure_class", "reason", "route", "resolution")
     search_text = ("project_name",)
     filters = ("status", "route")
     total = "amount_fen"
+    forms = (
+        Form(
+            "reissue",
+            "生成补发批次",
+            P.BATCH_PREPARE,
+            call("bank_batches", "prepare_corrections"),
+            consequence="已更正且账户验证通过的失败明细，按原支付单生成补发批次，由财政审核岗复核发送（第二十一条）。",
+        ),
+    )
 
 
 class RefundView(ConsoleView, model=Refund):
@@ -74,6 +84,7 @@ class StatementView(ConsoleView, model=Statement):
 
     category, icon = Menu.DIFFERENCES, "fa-solid fa-not-equal"
     permission = P.STATEMENT_VIEW
+    title_field = "statement_number"
     column_list = ["day", "statement_number", "entry_count", "closing_fen", "our_balance_fen", "difference_count"] + [
         "status",
     ]

@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session
 
 from admin.base import ConsoleView, Form, Menu, Related, call
-from models.accounts import Account
+from models.accounts import Account, AccountStatus
 from models.crypto import account_index, id_index, phone_index
 from models.households import Asset, Household, Member
 from models.officers import ActingOfficer
@@ -36,6 +36,7 @@ class HouseholdView(ConsoleView, model=Household):
 
     category, icon = Menu.REGISTRY, "fa-solid fa-house-chimney"
     permission = P.HOUSEHOLD_VIEW
+    title_field = "number"
     column_list = ["number", "head_name", "division_code", "village", "group_name", "reviewed_on"]
     headline = ("head_name", "division_code", "village", "group_name")
     search_text = ("number", "village")
@@ -66,6 +67,7 @@ class MemberView(ConsoleView, model=Member):
 
     category, icon = Menu.REGISTRY, "fa-solid fa-user"
     permission = P.HOUSEHOLD_VIEW
+    title_field = "name"
     column_list = ["name", "id_number", "division_code", "relation", "phone", "status", "identity_outcome", "added_on"]
     headline = ("name", "id_number", "division_code", "phone", "status")
     search_index = (("id_index", id_index), ("phone_index", phone_index))
@@ -118,6 +120,7 @@ class AccountView(ConsoleView, model=Account):
     category, icon = Menu.REGISTRY, "fa-solid fa-credit-card"
     permission = P.ACCOUNT_VIEW
     lifecycle, verbs = ACCOUNT_LIFECYCLE, "workflows.accounts"
+    title_field = "number"
     column_list = ["number", "bank_name", "division_code", "is_card", "is_payment", "status", "verified_at"]
     headline = ("number", "bank_name", "is_card", "is_payment", "verified_at", "answer")
     search_index = (("number_index", account_index),)
@@ -132,5 +135,14 @@ class AccountView(ConsoleView, model=Account):
             (REASON,),
             consequence="显示完整账号一次，查看人、时间和事由将被记录（第三十条）。",
             on_record=True,
+        ),
+        Form(
+            "recheck",
+            "再次向银行核实",
+            P.ACCOUNT_VERIFY,
+            call("accounts", "recheck"),
+            consequence="由代理金融机构再次答复账户状态（第二十一条第二项）。",
+            on_record=True,
+            statuses=(AccountStatus.VERIFIED, AccountStatus.DORMANT),
         ),
     )

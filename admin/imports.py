@@ -41,6 +41,7 @@ class RosterImportView(ConsoleView, model=RosterImport):
 
     category, icon = Menu.ROSTERS, "fa-solid fa-file-import"
     permission = P.IMPORT_VIEW
+    title_field = "file_name"
     column_list = ["received_at", "file_name", "period", "row_count", "amount_fen", "problem_count", "status"]
     headline = ("file_name", "period", "row_count", "amount_fen", "problem_count", "note_count")
     search_text = ("file_name", "period")

@@ -5,16 +5,18 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col
 
-from models.bank_batches import BankBatch
+from models.bank_batches import BankBatch, Disbursement, DisbursementStatus
 from models.base import Table
-from models.failures import Failure, Refund
+from models.clock import CalendarDay
+from models.failures import Failure, FailureStatus, Refund
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
-from models.payment_orders import PaymentOrder
-from models.rosters import Roster
+from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.rosters import Roster, RosterStatus
 from policies.clock import today
+from policies.deadlines import BATCH_SENDING
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle
 
 NOUNS: dict[type[Table], str] = {
@@ -25,6 +27,49 @@ NOUNS: dict[type[Table], str] = {
     Refund: "refund",
 }
 """The nouns that wait at desks, with the identity of their view."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What waits at a desk though no step of the record's own lifecycle says so: making the next record from it."""
+
+    model: type[Table]
+    desk: Desk
+    label: str
+    where: tuple[Any, ...]
+    due: Any = None
+    """The limit, when the record carries none itself."""
+
+
+ERRANDS = (
+    Errand(Roster, Desk.DEPARTMENT_CLERK, "生成资金支付单", (col(Roster.status) == RosterStatus.FINAL,)),
+    Errand(
+        PaymentOrder,
+        Desk.FINANCE_CLERK,
+        "生成代发批次",
+        (
+            col(PaymentOrder.status) == PaymentOrderStatus.FUNDED,
+            sa.exists().where(
+                col(Disbursement.county_code) == PaymentOrder.division_code,
+                col(Disbursement.order_id) == PaymentOrder.id,
+                col(Disbursement.status) == DisbursementStatus.RESERVED,
+            ),
+        ),
+        sa.select(col(CalendarDay.day))
+        .where(col(CalendarDay.working), col(CalendarDay.day) > sa.cast(PaymentOrder.funded_at, sa.Date))
+        .order_by(col(CalendarDay.day))
+        .offset(BATCH_SENDING.working_days - 1)
+        .limit(1)
+        .scalar_subquery(),
+    ),
+    Errand(Failure, Desk.FINANCE_CLERK, "生成补发批次", (col(Failure.status) == FailureStatus.CORRECTED,)),
+    Errand(
+        Failure,
+        Desk.FINANCE_CLERK,
+        "生成退款单",
+        (col(Failure.status) == FailureStatus.REMOVED, col(Failure.refund_id).is_(None)),
+    ),
+)
 PAGE = 50
 COUNT_CAP = 1000
 
@@ -69,18 +114,28 @@ def sector_filter(model: Any, by: ActingOfficer) -> list[Any]:
     return [model.sector == by.sector]
 
 
-def _waiting(model: Any, by: ActingOfficer) -> list[Any]:
-    return [model.status.in_(awaited(LIFECYCLES[model], by)), *sector_filter(model, by)]
+def errands(model: type[Table], by: ActingOfficer) -> list[Errand]:
+    """Return the officer's errands at a noun."""
+    desk = desk_of(by)
+    return [errand for errand in ERRANDS if errand.model is model and errand.desk == desk]
+
+
+def waiting(model: Any, by: ActingOfficer) -> Any:
+    """Return the condition that a record waits at the officer's desk; None when nothing of the noun ever does."""
+    steps = awaited(LIFECYCLES[model], by) if model in LIFECYCLES else ()
+    parts = [sa.and_(*errand.where) for errand in errands(model, by)]
+    parts += [model.status.in_(steps)] if steps else []
+    return sa.and_(sa.or_(*parts), *sector_filter(model, by)) if parts else None
 
 
 def counts(session: Session, by: ActingOfficer) -> dict[str, int]:
     """Return how many records of each noun wait at the officer's desk: one statement."""
     parts = [
         sa.select(sa.literal(identity), sa.func.count()).select_from(
-            sa.select(model.id).where(*_waiting(model, by)).limit(COUNT_CAP).subquery()  # type: ignore[attr-defined]
+            sa.select(model.id).where(condition).limit(COUNT_CAP).subquery()  # type: ignore[attr-defined]
         )
         for model, identity in NOUNS.items()
-        if awaited(LIFECYCLES[model], by)
+        if (condition := waiting(model, by)) is not None
     ]
     return dict(session.execute(sa.union_all(*parts)).tuples().all()) if parts else {}
 
@@ -90,13 +145,18 @@ def tasks(session: Session, by: ActingOfficer) -> list[Task]:
     day = today(session)
     found: list[Task] = []
     for model, identity in NOUNS.items():  # five nouns, one statement each
-        if not awaited(LIFECYCLES[model], by):
+        condition = waiting(model, by)
+        if condition is None:
             continue
         table: Any = model
-        statement = (
-            sa.select(table).where(*_waiting(model, by)).order_by(table.due_on.asc().nulls_last(), table.id).limit(PAGE)
+        mine = errands(model, by)
+        named = (
+            sa.case(*((sa.and_(*errand.where), errand.label) for errand in mine), else_="") if mine else sa.literal("")
         )
-        found += [_task(identity, record) for record in session.execute(statement).scalars()]
+        limits = [errand.due for errand in mine if errand.due is not None]
+        due = sa.func.coalesce(table.due_on, *limits) if limits else table.due_on
+        statement = sa.select(table, named, due).where(condition).order_by(due.asc().nulls_last(), table.id).limit(PAGE)
+        found += [_task(identity, *row) for row in session.execute(statement)]
     left = days_left(session, day, {task.due_on for task in found if task.due_on})
     found = [replace(task, days_left=left.get(task.due_on)) for task in found]
     return sorted(found, key=lambda task: (task.due_on is None, task.due_on or day, task.kind, task.record_id))
@@ -113,7 +173,7 @@ def days_left(session: Session, day: date, dates: set[date]) -> dict[date | None
     return {due: left for due, left in rows}
 
 
-def _task(identity: str, record: Any) -> Task:
+def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
     lifecycle = LIFECYCLES[type(record)]
     step = lifecycle.onward(record.status)
     return Task(
@@ -125,7 +185,7 @@ def _task(identity: str, record: Any) -> Task:
         division_code=record.division_code,
         amount_fen=record.amount_fen,
         status=record.status,
-        step=step.label if step else "",
-        due_on=record.due_on,
+        step=errand or (step.label if step else ""),
+        due_on=due_on,
         days_left=None,
     )

@@ -3,6 +3,7 @@
 from admin.base import ConsoleView, Form, Menu, Related, call
 from models.bank_batches import BankBatch, Disbursement, ResultException
 from models.indicators import BudgetIndicator
+from models.journal import JournalEntry, Posting
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
@@ -16,6 +17,7 @@ class BudgetIndicatorView(ConsoleView, model=BudgetIndicator):
 
     category, icon = Menu.MONEY, "fa-solid fa-scale-balanced"
     permission = P.INDICATOR_VIEW
+    title_field = "document_number"
     column_list = ["document_number", "pro_name", "fiscal_year", "amount_fen", "available_fen", "reserved_fen"] + [
         "requested_fen",
         "paid_fen",
@@ -112,6 +114,7 @@ class DisbursementView(ConsoleView, model=Disbursement):
 
     category, icon = Menu.MONEY, "fa-solid fa-money-bill-transfer"
     permission = P.BATCH_VIEW
+    title_field = "end_to_end_id"
     column_list = ["end_to_end_id", "payee_name", "account_number", "amount_fen", "attempt", "status", "settled_on"]
     headline = ("payee_name", "account_number", "amount_fen", "attempt", "settled_on", "reason")
     search_text = ("end_to_end_id",)
@@ -125,7 +128,21 @@ class ResultExceptionView(ConsoleView, model=ResultException):
 
     category, icon = Menu.DIFFERENCES, "fa-solid fa-circle-exclamation"
     permission = P.BATCH_VIEW
+    title_field = "end_to_end_id"
     column_list = ["found_at", "end_to_end_id", "kind", "detail"]
     headline = ("end_to_end_id", "kind", "found_at")
     search_text = ("end_to_end_id",)
     noun = "result_exception"
+
+
+class JournalEntryView(ConsoleView, model=JournalEntry):
+    """记账凭证。"""
+
+    category, icon = Menu.MONEY, "fa-solid fa-book-open"
+    permission = P.JOURNAL_VIEW
+    title_field = "business_key"
+    column_list = ["booked_at", "kind", "memo", "business_key"]
+    headline = ("booked_at", "kind", "memo", "business_key")
+    search_text = ("business_key",)
+    noun = "journal_entry"
+    related = (Related("分录", Posting, "entry_id", ("ledger", "amount_fen"), P.JOURNAL_VIEW, total="amount_fen"),)

@@ -19,6 +19,7 @@ class BulletinView(ConsoleView, model=Bulletin):
 
     category, icon = Menu.OVERSIGHT, "fa-solid fa-chart-column"
     permission = P.BULLETIN_VIEW
+    title_field = "title"
     column_list = ["number", "title", "date_from", "date_to", "paid_count", "paid_fen", "prepared_at", "prepared_by"]
     headline = ("title", "date_from", "date_to", "paid_count", "paid_fen", "prepared_at", "prepared_by", "digest")
     search_text = ("number", "title")
@@ -46,6 +47,7 @@ class EventView(ConsoleView, model=Event):
 
     category, icon = Menu.OVERSIGHT, "fa-solid fa-clock-rotate-left"
     permission = P.EVENT_VIEW
+    title_field = "label"
     column_list = ["business_at", "label", "officer_name", "post", "opinion"]
     headline = ("label", "officer_name", "post", "business_at")
     column_details_list = ["label", "officer_name", "post", "opinion", "business_at", "recorded_at"]
@@ -57,6 +59,7 @@ class RefusalView(ConsoleView, model=Refusal):
 
     category, icon = Menu.OVERSIGHT, "fa-solid fa-ban"
     permission = P.AUDIT_VIEW
+    title_field = "refusal"
     column_list = ["recorded_at", "officer_name", "post", "record", "message"]
     headline = ("officer_name", "post", "recorded_at", "record")
     search_text = ("officer_name", "record")
@@ -67,6 +70,7 @@ class JobView(ConsoleView, model=Job):
 
     category, icon = Menu.OVERSIGHT, "fa-solid fa-gears"
     permission = P.JOB_VIEW
+    title_field = "title"
     column_list = ["title", "queued_at", "stage", "done", "total", "status", "message"]
     headline = ("title", "stage", "queued_at", "started_at", "finished_at", "message")
     filters = ("status",)

@@ -25,6 +25,7 @@ class SubsidyProjectView(ConsoleView, model=SubsidyProject):
 
     category, icon = Menu.CATALOGUE, "fa-solid fa-book"
     permission = P.PROJECT_VIEW
+    title_field = "name"
     column_list = ["code", "name", "sector", "domain", "policy_level", "unit", "status"]
     headline = ("name", "code", "sector", "policy_level", "unit", "period_kind")
     search_text = ("code", "name", "sector")

@@ -17,7 +17,6 @@ from admin.reading import reading, who
 from models.events import Event
 from policies.clock import today
 from policies.lifecycles import Step
-from policies.moves import title_of
 from policies.permissions import Permission
 from workflows.blockers import Blocker, blockers
 
@@ -85,7 +84,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
         lifecycle = view.lifecycle
         return Page(
             record=record,
-            title=title_of(record),
+            title=view.title(record),
             status=getattr(record, "status", None),
             facts=_facts(view, record, view.headline, names),
             details=_facts(view, record, view._details_prop_names, names),

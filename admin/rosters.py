@@ -150,6 +150,7 @@ class RosterLineView(ConsoleView, model=RosterLine):
     """清册明细。"""
 
     permission = P.ROSTER_VIEW
+    title_field = "sequence"
     column_list = ["sequence", "village", "name", "id_number", "amount_fen", "account_number", "state"]
     headline = ("sequence", "name", "id_number", "amount_fen", "account_number", "state")
     filters = ("state",)
@@ -205,6 +206,7 @@ class RosterWarningView(ConsoleView, model=RosterWarning):
     """预警。"""
 
     permission = P.WARNING_VIEW
+    title_field = "rule_name"
     column_list = ["light", "rule_name", "line_sequence", "message", "explanation", "live"]
     headline = ("light", "rule_name", "message", "line_sequence")
     filters = ("light",)
@@ -243,6 +245,7 @@ class ObjectionView(ConsoleView, model=Objection):
     """公示异议。"""
 
     permission = P.NOTICE_VIEW
+    title_field = "line_sequence"
     column_list = ["line_sequence", "text", "received_at", "status", "answer"]
     headline = ("text", "line_sequence", "received_at")
     filters = ("status",)

@@ -25,6 +25,7 @@ class WarningRuleView(ConsoleView, model=WarningRule):
 
     category, icon = Menu.CATALOGUE, "fa-solid fa-traffic-light"
     permission = P.RULE_VIEW
+    title_field = "name"
     column_list = ["code", "version", "name", "light", "gates", "article", "division_code", "enabled"]
     headline = ("name", "light", "gates", "article", "enabled")
     search_text = ("code", "name")

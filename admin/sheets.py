@@ -101,7 +101,8 @@ def tab_condition(view: ConsoleView, tab: str, by: ActingOfficer) -> list[Any]:
     if view.lifecycle is None or tab == "all":
         return []
     if tab == "todo":
-        return [model.status.in_(inbox.awaited(view.lifecycle, by))]
+        condition = inbox.waiting(model, by)
+        return [sa.false() if condition is None else condition]
     mine = sa.select(Event.id).where(  # type: ignore[call-overload]
         Event.noun == view.event_noun, Event.record_id == model.id, Event.officer_id == by.officer_id
     )
@@ -114,7 +115,8 @@ def tab_of(view: ConsoleView, request: Request, by: ActingOfficer) -> str:
     if asked in dict(TABS):
         return asked
     searching = "q" in request.query_params or "key" in request.query_params
-    return "todo" if view.lifecycle and not searching and inbox.awaited(view.lifecycle, by) else "all"
+    mine = view.lifecycle is not None and inbox.waiting(view.model, by) is not None
+    return "todo" if mine and not searching else "all"
 
 
 async def sheet(view: ConsoleView, request: Request) -> Sheet:

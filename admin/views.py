@@ -5,7 +5,14 @@ from typing import Any
 from admin.differences import FailureView, RefundView, StatementView
 from admin.households import AccountView, HouseholdView, MemberView
 from admin.imports import RosterImportView
-from admin.money import BankBatchView, BudgetIndicatorView, DisbursementView, PaymentOrderView, ResultExceptionView
+from admin.money import (
+    BankBatchView,
+    BudgetIndicatorView,
+    DisbursementView,
+    JournalEntryView,
+    PaymentOrderView,
+    ResultExceptionView,
+)
 from admin.oversight import BulletinView, EventView, JobView, RefusalView
 from admin.projects import SubsidyProjectView
 from admin.rosters import ObjectionView, RosterLineView, RosterView, RosterWarningView
@@ -22,6 +29,7 @@ VIEWS: tuple[type[Any], ...] = (
     PaymentOrderView,
     BankBatchView,
     DisbursementView,
+    JournalEntryView,
     FailureView,
     RefundView,
     StatementView,

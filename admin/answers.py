@@ -1,0 +1,87 @@
+"""What a form's fields say, read by the kind of their question; a password is checked here and goes no further."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import anyio
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from admin.reading import as_nobody, form_of, who
+from policies.lifecycles import Ask
+from policies.refusals import ReasonMissing, Refused
+from workflows import sessions
+from workflows.edges import note_refusal
+
+ARGON = anyio.CapacityLimiter(2)
+"""Argon2 is slow on purpose: never more than two at once, never on the event loop."""
+
+
+async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict[str, Any]:
+    """Return the verb's keywords from the form; a password is checked here and goes no further.
+
+    Raises ReasonMissing, PasswordWrong, LoginLocked.
+    """
+    form = form_of(request)
+    answers: dict[str, Any] = {}
+    for ask in asks:
+        if ask.kind == "password":
+            await reauthenticate(request, str(form.get(ask.name, "")))
+        else:
+            answers[ask.name] = await _answer(form, step, ask)
+    return answers
+
+
+async def _answer(form: FormData, step: str, ask: Ask) -> Any:
+    value = form.get(ask.name)
+    if isinstance(value, UploadFile):
+        content = await value.read()
+        if ask.required and not content:
+            raise ReasonMissing(step=step, field=ask.label)
+        return (value.filename or "", content)
+    if ask.kind == "checkbox":
+        if ask.required and value != "yes":
+            raise ReasonMissing(step=step, field=ask.label)
+        return value == "yes"
+    if ask.kind == "choices":
+        return _several(form, step, ask)
+    text = (value or "").strip().replace("\x00", "")
+    if ask.required and not text:
+        raise ReasonMissing(step=step, field=ask.label)
+    if ask.kind in _READERS:
+        return _read(text, step, ask) if text else None
+    if ask.kind == "choice" and ask.choices and text and text not in dict(ask.choices):
+        raise ReasonMissing(step=step, field=ask.label)
+    return text
+
+
+def _several(form: FormData, step: str, ask: Ask) -> list[str]:
+    chosen = [str(item) for item in form.getlist(ask.name) if str(item) in dict(ask.choices)]
+    if ask.required and not chosen:
+        raise ReasonMissing(step=step, field=ask.label)
+    return chosen
+
+
+_READERS: dict[str, Callable[[str], Any]] = {"number": Decimal, "integer": int, "date": date.fromisoformat}
+
+
+def _read(text: str, step: str, ask: Ask) -> Any:
+    try:
+        return _READERS[ask.kind](text)
+    except (InvalidOperation, ValueError) as wrong:
+        form = "日期，如 2024-05-01" if ask.kind == "date" else "数字"
+        raise ReasonMissing(step=step, field=f"{ask.label}（须为{form}）") from wrong
+
+
+async def reauthenticate(request: Request, password: str) -> None:
+    """Ask who is at the screen before money moves. （第二十条、第二十三条） Raises PasswordWrong, LoginLocked."""
+    by, token = who(request), request.scope["token"]
+    candidate = await as_nobody(lambda session: sessions.look_up_session(session, token))
+    try:
+        await anyio.to_thread.run_sync(sessions.recheck, candidate, password, limiter=ARGON)
+    except Refused as refusal:
+        await anyio.to_thread.run_sync(note_refusal, by, "reauthenticate", "", refusal)
+        raise
+    await as_nobody(lambda session: sessions.confirm(session, token))

@@ -1,0 +1,115 @@
+"""Verbs that are no steps: page with fields (GET) → POST with token → workflow; a refusal keeps what was typed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from admin import pages
+from admin.answers import answers_of
+from admin.base import ConsoleView, Form
+from admin.reading import doing, form_of, reading, who
+from admin.targets import Target
+from models.base import Table
+from policies.refusals import Refused
+from workflows.blockers import Blocker, blockers
+from workflows.reveals import Revealed
+
+
+def ask_form(form: Form) -> Callable[..., Any]:
+    """Return the page that asks."""
+
+    async def ask(self: ConsoleView, request: Request) -> Response:
+        given = {ask.name: request.query_params.get(ask.name, "") for ask in form.asks}
+        return await _page(self, request, form, request.query_params.get("pk", ""), given)
+
+    return ask
+
+
+async def _page(
+    view: ConsoleView, request: Request, form: Form, key: str, given: dict[str, str], refusal: Refused | None = None
+) -> Response:
+    by, granted = who(request), view.granted(request)
+
+    def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any]]:
+        record = view.find(session, by, key) if form.on_record else None
+        choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
+        return record, blockers(session, record, by) if record is not None else [], choices
+
+    record, found, choices = await reading(question)
+    if not form.offered(granted, by, record):
+        raise HTTPException(403, f"您当前的岗位（{by.post}）现在不能办理“{form.label}”（第二十三条）。")
+    return await pages.render(
+        request,
+        "confirm",
+        200 if refusal is None else refusal.status_code,
+        view=view,
+        title=form.label,
+        asks=form.asks,
+        choices=choices,
+        given=given,
+        message="" if refusal is None else str(refusal),
+        targets=[Target(record, view.title(record), None, found)] if record is not None else [],
+        consequence=form.consequence,
+        action=f"{view.root_url}form/{form.slug}",
+        back=view.url_of(record) if record is not None else view.menu_url,
+    )
+
+
+def do_form(form: Form) -> Callable[..., Any]:
+    """Return the POST that does it."""
+
+    async def do(self: ConsoleView, request: Request) -> Response:
+        by, granted = who(request), self.granted(request)
+        if form.permission not in granted or not form.seats(by):
+            raise HTTPException(403, f"您当前的岗位（{by.post}）不能办理“{form.label}”（第二十三条）。")
+        key = str(form_of(request).get("pks", ""))
+        back = await _back(self, request, key) if form.on_record else self.menu_url
+
+        def work(session: Session) -> Any:
+            record = [self.find(session, by, key)] if form.on_record else []
+            return form.run(session, *record, by=by, **answers)
+
+        try:
+            answers = await answers_of(request, form.label, form.asks)
+            made = await doing(by, form.slug, f"{self.name}{key}", work)
+        except Refused as refusal:
+            return await _refused(self, request, form, key, refusal, back)
+        if isinstance(made, Revealed):
+            return await pages.render(request, "revealed", title=made.title, revealed=made, back=back)
+        return RedirectResponse(_after(request, made, back, form), status_code=303)
+
+    return do
+
+
+async def _refused(view: ConsoleView, request: Request, form: Form, key: str, refusal: Refused, back: str) -> Response:
+    """Say why on the form itself, with what was typed; without fields on a page of its own."""
+    if not form.asks:
+        return await pages.refused(request, refusal, [("返回", back)])
+    secret = ("password", "file")
+    typed = {ask.name: ",".join(map(str, form_of(request).getlist(ask.name))) for ask in form.asks}
+    typed |= {ask.name: "" for ask in form.asks if ask.kind in secret}
+    try:
+        return await _page(view, request, form, key, typed, refusal)
+    except (HTTPException, Refused):  # the form is no longer offered: the first refusal is the one that counts
+        return await pages.refused(request, refusal, [("返回", back)])
+
+
+async def _back(view: ConsoleView, request: Request, key: str) -> str:
+    by = who(request)
+    record = await reading(lambda session: view.find(session, by, key))
+    return view.url_of(record)
+
+
+def _after(request: Request, made: Any, back: str, form: Form) -> str:
+    """Lead to what was made; several, or nothing with a page, lead back."""
+    record = made[0] if isinstance(made, list) and len(made) == 1 else made
+    console = request.app.state.console
+    if isinstance(record, Table) and not form.on_record:
+        view = next((view for view in console.views if getattr(view, "model", None) is type(record)), None)
+        if view is not None:
+            return f"{view.url_of(record)}?done={form.slug}"
+    return f"{back}{'&' if '?' in back else '?'}done={form.slug}"
