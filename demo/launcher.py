@@ -230,16 +230,18 @@ def announce(console: Console, address: str, accounts: list[Account]) -> None:
     print_accounts(console, accounts)
     console.print("\n先试试：")
     for number, step in enumerate(FIRST_STEPS, 1):
-        console.print(f"  {number}. {step}", highlight=False)
-    console.print("\n动态口令每 30 秒更换：yikatong demo --accounts 随时重看本表。按 Ctrl-C 停止。")
+        console.print(f"  {number}. {step}", highlight=False, soft_wrap=True)
+    console.print("\n动态口令每 30 秒更换：yikatong demo --accounts 随时重看本表。按 Ctrl-C 停止。", soft_wrap=True)
 
 
 def print_accounts(console: Console, accounts: list[Account]) -> None:
     """Print the demo accounts with the codes of this moment."""
-    table = Table("登录名", "口令", "动态口令", "岗位", "姓名", title="演示账号", title_justify="left")
+    table = Table(title="演示账号", title_justify="left")
+    for title in ("登录名", "口令", "动态口令"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("岗位", overflow="fold")
     for account in accounts:
-        code = pyotp.TOTP(account.totp_secret).now()
-        table.add_row(account.login, account.password, code, account.post, account.name)
+        table.add_row(account.login, account.password, pyotp.TOTP(account.totp_secret).now(), account.post)
     console.print(table)
 
 
