@@ -226,7 +226,7 @@ def _write_charts(book: Book, main: Table, rows: list[TableRow]) -> None:
     for line, number in enumerate(leagues, 1):
         for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
             value = rows[number].values[name]
-            formula = f"={MAIN}!{main.cell(number, name)}"
+            formula = f"='{MAIN}'!{main.cell(number, name)}"
             sheet.write_formula(line, place, formula, book.format(kind), "—" if value is None else value)
     end = max(len(leagues), 1)
     total, reasons = len(rows) - 1, end + 3
@@ -234,8 +234,9 @@ def _write_charts(book: Book, main: Table, rows: list[TableRow]) -> None:
     sheet.write_string(reasons - 1, 1, "笔数", book.format(header=True))
     for line, (name, title) in enumerate(REASONS.items()):
         sheet.write_string(reasons + line, 0, title, book.format())
-        formula = f"={MAIN}!{main.cell(total, f'unpaid_{name}')}"
-        sheet.write_formula(reasons + line, 1, formula, book.format("count"), rows[total].values[f"unpaid_{name}"])
+        cell = main.cell(total, f"unpaid_{name}")
+        value = rows[total].values[f"unpaid_{name}"]
+        sheet.write_formula(reasons + line, 1, f"='{MAIN}'!{cell}", book.format("count"), value)
     amounts = _chart(book, "column", "各盟市应发与已发金额（元）", [(1, end, 1), (1, end, 2)])
     shares = _chart(book, "bar", "各盟市发放率", [(1, end, 3)])
     shares.set_x_axis({"num_format": "0%", "min": 0})
