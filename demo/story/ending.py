@@ -67,6 +67,7 @@ def hold_invariants(scene: Scene) -> dict[str, int]:
         problems = journal.verify(session)
         chains = audit.verify(session)
         ours = _ours(session)
+        known = session.execute(sa.text("select bgt_id from budget_indicators")).scalars().all()
     if problems:
         raise StoryBroken(f"账簿不符：{problems[:3]}")
     broken = [chain for chain in chains if not chain.whole]
@@ -81,7 +82,7 @@ def hold_invariants(scene: Scene) -> dict[str, int]:
         "returned_fen": bank["returned_fen"],
         "funded_fen": budget["funded_fen"],
         "refunded_fen": budget["refunded_fen"],
-        "available_fen": budget["available_fen"],
+        "available_fen": sum(budget["indicators"][number]["available_fen"] for number in known),
     }
     for name, value in theirs.items():
         scene.say(f"{NAMES[name]}：我方 {yuan(ours[name])}，对方 {yuan(value)}")
