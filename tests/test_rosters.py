@@ -19,6 +19,7 @@ from policies.working_days import add_working_days
 from tests.conftest import As, Owner
 from tests.factories import World, a_line, a_project, a_roster, again, an_indicator, lines_of, second_account
 from workflows import roster_lines, rosters
+from workflows.allotment import NoLink
 from workflows.notices import NoticePeriodMissing, object_, settle
 from workflows.roster_conditions import (
     AccountMissing,
@@ -33,6 +34,7 @@ from workflows.roster_conditions import (
     TotalsDiffer,
 )
 from workflows.rosters import AttestationMissing, ModeUnknown, NothingChanged, StatementMissing
+from workflows.warnings import StoppedByRedLight
 
 S = RosterStatus
 
@@ -190,6 +192,42 @@ class TestReport:
             rosters.report(session, roster, by=county.township.clerk)
 
 
+class TestLights:
+    """Every gate runs the rules in force; what the law fixes is asked besides."""
+
+    @pytest.fixture(autouse=True)
+    def _rules(self, session: Session, _no_rules: None) -> None:
+        session.execute(sa.text("update warning_rules set enabled = (light = 'red')"))
+
+    @pytest.mark.parametrize(
+        ("status", "verb", "desk"),
+        [
+            (S.ENDORSED, "report", "township.clerk"),
+            (S.REPORTED, "examine_department", "department.clerk"),
+            (S.DEPARTMENT_EXAMINED, "pass_department", "department.reviewer"),
+            (S.DEPARTMENT_PASSED, "examine_finance", "finance.clerk"),
+            (S.FINANCE_EXAMINED, "pass_finance", "finance.reviewer"),
+            (S.RETURNED, "resume", "township.clerk"),
+        ],
+    )
+    def test_a_red_light_stops_the_roster_at_every_gate(self, session, county, status, verb, desk):
+        project = a_project(session, county)
+        an_indicator(session, county, project)
+        resume = S.REPORTED if status == S.RETURNED else None
+        lines = [a_line(contracted="100"), a_line(deceased=True, contracted="100")]
+        roster = a_roster(session, county, status=status, project=project, resume_status=resume, lines=lines)
+        office, post = desk.split(".")
+        with pytest.raises(StoppedByRedLight) as refusal:
+            getattr(rosters, verb)(session, roster, by=getattr(getattr(county, office), post))
+        assert {hit.sequence for hit in refusal.value.hits} == {2}
+        assert roster.status == status
+
+    def test_the_lights_go_with_the_event(self, session, county):
+        roster = a_roster(session, county, status=S.ENDORSED, lines=[a_line(contracted="100")])
+        rosters.report(session, roster, by=county.township.clerk)
+        assert events_of(session, roster)[-1].facts["lights"]["red"] == 0
+
+
 class TestReviews:
     def test_every_desk_in_turn_brings_the_roster_to_final(self, session, county):
         project = a_project(session, county)
@@ -217,6 +255,13 @@ class TestReviews:
         an_indicator(session, county, project, amount_fen=14_999)
         roster = a_roster(session, county, project=project, status=S.FINANCE_EXAMINED)
         with pytest.raises(IndicatorShort, match="150.00 元，可用指标只有 149.99 元，缺 0.01 元"):
+            rosters.pass_finance(session, roster, by=county.finance.reviewer)
+
+    def test_without_a_linked_budget_project_nothing_passes_finally(self, session, county):
+        project = a_project(session, county, link=False)
+        roster = a_roster(session, county, project=project, status=S.FINANCE_EXAMINED)
+        session.execute(sa.text("delete from project_links"))
+        with pytest.raises(NoLink):
             rosters.pass_finance(session, roster, by=county.finance.reviewer)
 
     def test_the_final_pass_reserves_nothing(self, session, county):
