@@ -4,13 +4,11 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel import Session, select
 
@@ -24,8 +22,6 @@ from models.rosters import Roster, RosterLine, RosterStatus
 from policies.entitlements import ENTITLEMENT_SQL, entitlement_key
 from policies.identities import luhn_valid
 from policies.refusals import NotAllowed, Refused
-from reports.sheets import cells
-from reports.sheets.findings import column_letter
 from reports.sheets.marked import LIST_NAME
 from reports.sheets.rosters import RosterSheet
 from reports.sheets.templates import GENERIC, LAND, write_template
@@ -33,7 +29,7 @@ from tests import factories
 from tests.conftest import WORLD, As, Owner, address, owner_session, point_at, statement
 from tests.factories import World
 from tests.peculiarities import ACCEPTED, NOTED, REFUSED, TABLE, Peculiarity, as_markdown
-from tests.workbooks import People, Person, plain
+from tests.workbooks import People, Person, plain, repacked, strict
 from workflows import imports
 from workflows.files import content_of
 from workflows.import_rows import stage
@@ -247,6 +243,26 @@ class TestRunImport:
         marked.save(corrected)
         assert desk.bring(corrected.getvalue()).status == ImportStatus.APPLIED
 
+    @pytest.mark.parametrize("way", ["large", "strict"])
+    def test_a_workbook_that_is_written_anew_is_marked_alike(
+        self, desk: Desk, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = next(case for case in TABLE if case.code == "wrong_amount").build(desk.people)
+        if way == "strict":
+            content = repacked(lambda _: content, strict)(desk.people)
+        else:
+            monkeypatch.setattr("reports.sheets.marked.EDITED_ROWS", 3)
+        record = desk.bring(content)
+        with desk.as_(desk.clerk) as session:
+            marked = openpyxl.load_workbook(io.BytesIO(content_of(session, record.marked_file_id)))
+        assert marked[LIST_NAME]["C2"].value == "L5"
+        assert "157.50" in marked["清册"]["L5"].comment.text
+        assert marked["清册"]["E6"].value == desk.people.known[1].id_number
+        marked["清册"]["L5"].value = 157.5
+        buffer = io.BytesIO()
+        marked.save(buffer)
+        assert desk.bring(buffer.getvalue()).status == ImportStatus.APPLIED
+
     def test_all_problems_are_collected_at_once(self, desk: Desk) -> None:
         book = openpyxl.load_workbook(io.BytesIO(plain(desk.people)))
         sheet = book.worksheets[0]
@@ -359,35 +375,6 @@ class TestCrash:
         assert desk.count(ImportRow) == desk.count(Roster) == 0
         with desk.as_(desk.clerk) as session:
             assert session.get_one(Job, job.id).status == JobStatus.CANCELLED
-
-
-class TestCells:
-    @given(st.integers(1, 90_000_000 - 1))
-    def test_an_amount_survives_as_number_and_as_text(self, fen: int) -> None:
-        shown = f"{fen // 100}.{fen % 100:02d}"
-        assert cells.scaled(fen / 100, 2) == cells.scaled(shown, 2) == fen
-        assert cells.numbers([fen / 100, shown], 2).values == [fen, fen]
-
-    @given(st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12), st.integers(-9, 9)))
-    def test_a_column_and_a_cell_are_read_alike(self, value: float | str | int) -> None:
-        column = cells.numbers([value], 2)
-        try:
-            assert (column.values, column.problems) == ([cells.scaled(value, 2)], {})
-        except cells.NumberWrong as wrong:
-            assert (column.values, column.problems) == ([0], {0: str(wrong)})
-
-    @given(st.integers(1, 10**8), st.integers(1, 10**8))
-    def test_amounts_are_rounded_half_up_to_the_fen(self, milli: int, units: int) -> None:
-        exact = Decimal(milli) / 1000 * Decimal(units) / 10000
-        assert cells.expected_fen([milli], [units]) == [int((exact * 100).quantize(Decimal(1), ROUND_HALF_UP))]
-
-    @given(st.lists(st.text("0123456789", min_size=16, max_size=19)))
-    def test_luhn_by_the_column_is_luhn_by_the_number(self, numbers: list[str]) -> None:
-        misses = {place for place, note in cells.accounts(numbers).notes.items() if "校验" in note}
-        assert misses == {place for place, number in enumerate(numbers) if not luhn_valid(number)}
-
-    def test_columns_have_their_letters(self) -> None:
-        assert [column_letter(place) for place in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
 
 
 def test_postgresql_computes_the_same_entitlement_key(desk: Desk) -> None:

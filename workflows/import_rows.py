@@ -167,7 +167,9 @@ def _rows(chunk: Chunk, project_code: str, period: str) -> Iterator[tuple[Any, .
 
 def _plan_for_sets(session: Session) -> None:
     # Fresh rows have no statistics yet: without this the planner expects one row and loops over the registry.
+    # The joins carry encrypted cells, too wide for the default memory of a hash table.
     session.execute(sa.text("set local enable_nestloop = off"))
+    session.execute(sa.text("set local work_mem = '64MB'"))
 
 
 def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:

@@ -17,7 +17,7 @@ from reports.sheets import cells
 from reports.sheets.findings import Findings
 from reports.sheets.headers import SEARCHED_ROWS, Header, find_header, report_header
 from reports.sheets.templates import Template
-from reports.sheets.workbooks import ERROR, LONG_NUMBER, NO_VALUE, Hidden, open_workbook, rows_of
+from reports.sheets.workbooks import ERROR, LONG_NUMBER, NO_VALUE, Hidden, last_row_of, open_workbook, rows_of
 
 CHUNK_ROWS = 10_000
 MAX_ROWS = 200_000
@@ -95,7 +95,7 @@ class RosterSheet:
     @property
     def height(self) -> int:
         """Return the number of the sheet's last row, for progress."""
-        return self._book.sheet(self.findings.sheet).total_height if self.header is not None else 0
+        return last_row_of(self._book.sheet(self.findings.sheet))
 
     @property
     def readable(self) -> bool:
@@ -154,8 +154,8 @@ class RosterSheet:
 
     def _require_whole(self, last: int) -> None:
         """Compare with the last filled row of the sheet's XML: a sheet is never read short."""
-        if self._hidden.last_row > last:
-            what = f"工作表记录的范围与内容不符：只读到第 {last} 行，实际到第 {self._hidden.last_row} 行"
+        if self._hidden.lost_row:
+            what = f"工作表记录的范围与内容不符：只读到第 {last} 行，实际到第 {self._hidden.lost_row} 行"
             self.findings.problem(0, -1, what, "请用 Excel 或 WPS 打开并另存为 .xlsx 后再上传")
 
     def _is_data(self, number: int, row: list[Any], pending: list[tuple[int, list[Any]]]) -> bool:

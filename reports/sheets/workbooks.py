@@ -25,6 +25,9 @@ STRICT = "http://purl.oclc.org/ooxml/"
 DIGITS_KEPT = 10**15
 """Spreadsheets keep 15 digits of a number: a longer one has lost its tail."""
 
+KEPT_ROWS = 1000
+"""Emptied row elements kept in memory during the XML pass."""
+
 ERROR, NO_VALUE, LONG_NUMBER = "error", "no_value", "long_number"
 
 
@@ -64,7 +67,8 @@ class Hidden:
 
     odd_cells: dict[tuple[int, int], str] = field(default_factory=dict)
     hidden_rows: list[int] = field(default_factory=list)
-    last_row: int = 0
+    lost_row: int = 0
+    """The last filled row that the values don't reach; 0 when all were read."""
     strict: bool = False
 
 
@@ -75,6 +79,7 @@ class Workbook:
     content: bytes
     file_name: str
     book: CalamineWorkbook
+    _sheets: dict[str, CalamineSheet] = field(default_factory=dict)
 
     @property
     def sheet_names(self) -> list[str]:
@@ -82,17 +87,20 @@ class Workbook:
         return [meta.name for meta in self.book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
 
     def sheet(self, name: str) -> CalamineSheet:
-        """Return a sheet's values. Raises WorkbookDamaged."""
-        try:
-            return self.book.get_sheet_by_name(name)
-        except CalamineError as problem:
-            raise WorkbookDamaged(file=self.file_name, detail=f"工作表“{name}”") from problem
+        """Return a sheet's values, read once. Raises WorkbookDamaged."""
+        if name not in self._sheets:
+            try:
+                self._sheets[name] = self.book.get_sheet_by_name(name)
+            except CalamineError as problem:
+                raise WorkbookDamaged(file=self.file_name, detail=f"工作表“{name}”") from problem
+        return self._sheets[name]
 
     def hidden(self, name: str) -> Hidden:
         """Return what the sheet's XML says and its values don't. Raises WorkbookDamaged."""
+        height = last_row_of(self.sheet(name))
         try:
             with ZipFile(BytesIO(self.content)) as package, package.open(_part_of(package, name)) as part:
-                return _inspect(part)
+                return _inspect(part, height)
         except (etree.XMLSyntaxError, BadZipFile, KeyError) as problem:
             raise WorkbookDamaged(file=self.file_name, detail=f"工作表“{name}”") from problem
 
@@ -141,6 +149,11 @@ def open_workbook(content: bytes, file_name: str) -> Workbook:
         raise WorkbookDamaged(file=file_name, detail="无法识别工作簿结构") from problem
 
 
+def last_row_of(sheet: CalamineSheet) -> int:
+    """Return the number of the last row of a sheet's values; 0 when it is empty."""
+    return sheet.end[0] + 1 if sheet.end is not None else 0
+
+
 def rows_of(sheet: CalamineSheet) -> Iterator[tuple[int, list[Any]]]:
     """Return the sheet's rows with their 1-based numbers; column A is always at place 0."""
     yield from enumerate(sheet.iter_rows(), 1)
@@ -178,7 +191,8 @@ _ODD = etree.XPath(
 _FILLED = etree.XPath("boolean(*[string(.)])")
 
 
-def _inspect(part: IO[bytes]) -> Hidden:
+def _inspect(part: IO[bytes], height: int) -> Hidden:
+    """Walk the rows once; `height` is how far the values reach, beyond which a filled row would be lost."""
     found = Hidden()
     number = 0
     for _, row in etree.iterparse(part, events=("end",), tag="{*}row", **_parser_options()):
@@ -187,11 +201,13 @@ def _inspect(part: IO[bytes]) -> Hidden:
             found.hidden_rows.append(number)
         for cell in _ODD(row):
             found.odd_cells[number, _column_of(cell, row)] = _oddity(cell)
-        if len(row) and _FILLED(row):
-            found.last_row = number
-        if not found.strict and number == 1:
+        if number > height and _FILLED(row):
+            found.lost_row = number
+        if number == 1:
             found.strict = row.tag.startswith("{" + STRICT)
         row.clear(keep_tail=False)
+        if not number % KEPT_ROWS:
+            del row.getparent()[:-1]
     return found
 
 
