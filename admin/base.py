@@ -220,6 +220,10 @@ class ConsoleView(ModelView):
             form for form in self.forms if form.on_record == (record is not None) and form.offered(granted, by, record)
         ]
 
+    def row_links(self, request: Request, row: Any) -> list[tuple[str, str]]:
+        """Return what can be done with a row of this view on another record's tab: label and address."""
+        return [(form.label, f"{self.root_url}form/{form.slug}?pk={row.id}") for form in self.offered(request, row)]
+
     def get_details_columns(self) -> list[str]:
         """Return what the detail tab shows: everything a person can read, unless the view says otherwise."""
         declared = getattr(self, "column_details_list", None)

@@ -102,7 +102,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             late=due is not None and due < day,
             days_left=inbox.days_left(session, day, {due}).get(due) if due else None,
             turn=lifecycle.onward(record.status) if lifecycle else None,
-            done=_done(view, request.query_params.get("done", "")),
+            done=_done(view, request),
             extra=view.extra(session, record, by, granted),
         )
 
@@ -144,9 +144,7 @@ def _row_url(view: ConsoleView | None, row: Any) -> str:
 
 
 def _row_forms(view: ConsoleView | None, request: Request, row: Any) -> list[tuple[str, str]]:
-    if view is None:
-        return []
-    return [(form.label, f"{view.root_url}form/{form.slug}?pk={row.id}") for form in view.offered(request, row)]
+    return [] if view is None else view.row_links(request, row)
 
 
 def _tab(session: Session, request: Request, own: ConsoleView, related: Related, record: Any, page: int) -> Tab:
@@ -204,10 +202,13 @@ def _timeline(session: Session, view: ConsoleView, record: Any) -> list[Any]:
     return list(session.execute(statement).scalars())
 
 
-def _done(view: ConsoleView, slug: str) -> str:
-    """Return the name of what has just been done, if it is one of this view's own verbs."""
+def _done(view: ConsoleView, request: Request) -> str:
+    """Return the name of what has just been done, if it is a verb of this view or of the rows on its tabs."""
+    slug = request.query_params.get("done", "")
     if view.lifecycle is not None:
         for step in view.lifecycle.steps:
             if step.verb.strip("_") == slug:
                 return step.label
-    return next((form.label for form in view.forms if form.slug == slug), "")
+    links = [related.link for related in view.related if related.link]
+    rows = [request.app.state.console.view_of(link) for link in links]
+    return next((form.label for one in (view, *rows) for form in one.forms if form.slug == slug), "")

@@ -234,6 +234,14 @@ class RosterWarningView(ConsoleView, model=RosterWarning):
         """Return the roster's page with its warnings."""
         return f"/console/roster/details/{record.roster_id}?tab=roster_warnings"
 
+    def row_links(self, request: Any, row: Any) -> list[tuple[str, str]]:
+        """Return words for yellow and blue, deeds for red: its line can be stopped or held."""
+        deeds = row.live and row.light == Light.RED and P.ROSTER_EDIT in self.granted(request)
+        line = f"/console/roster-line/form/{{}}?pk={row.line_id}"
+        return (
+            [("停发", line.format("stop")), ("缓发", line.format("hold"))] if deeds else super().row_links(request, row)
+        )
+
     def offered(self, request: Any, record: Any = None) -> list[Form]:
         """Return what can be said to a live warning; a red one asks for deeds, not words."""
         speakable = record is not None and record.live and record.light != Light.RED and not record.explanation

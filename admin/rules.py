@@ -9,10 +9,13 @@ from models.officers import ActingOfficer
 from models.warnings import Gate, Light, WarningRule
 from policies.lifecycles import Ask
 from policies.permissions import Permission as P
+from policies.rules.facts import ALL
 from workflows import rules
 
 LIGHTS = tuple((str(light), light.label) for light in Light)
 GATES = tuple((str(gate), gate.label) for gate in Gate)
+
+FACTS_HELP = "写错时会指出位置。可用的数据项：" + "、".join(f"{fact.title}（{fact.name}）" for fact in ALL)
 
 
 def save(session: Session, *, by: ActingOfficer, gates: list[str], **answers: Any) -> WarningRule:
@@ -39,12 +42,12 @@ class WarningRuleView(ConsoleView, model=WarningRule):
             P.RULE_SAVE,
             save,
             (
-                Ask("code", "规则编码", "text", help="小写字母、数字和连字符，如 area-too-large；已有编码另存为新版本"),
+                Ask("code", "规则编码", "text", help="大写字母开头，如 C01；已有编码另存为新版本"),
                 Ask("name", "规则名称", "text"),
                 Ask("light", "灯色", "choice", choices=LIGHTS),
                 Ask("gates", "环节", "choices", choices=GATES),
-                Ask("expression", "条件", "textarea", help="如 line.amount > 5000 且 …；写错时会指出位置"),
-                Ask("message", "提示", "textarea", help="花括号中写事实名，如 {line.amount}"),
+                Ask("expression", "条件", "textarea", help=FACTS_HELP),
+                Ask("message", "提示", "textarea", help="花括号中写数据项，如 {补贴金额}"),
                 Ask("article", "依据", "text", required=False),
             ),
             consequence="保存后由另一名有权人员启用，启用即生效，无需重启（第十八条）。",

@@ -1,7 +1,7 @@
 """Small pages that belong to no table: search without personal data in the address, files, the demo's clock."""
 
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from sqladmin import BaseView, expose
 from sqlmodel import Session
@@ -73,7 +73,13 @@ class ToolsView(BaseView):
             return advance(session, next_working_day(session, today(session)).astimezone(ZONE))
 
         await doing(by, "advance_clock", "业务时钟", work)
-        return RedirectResponse("/console/", status_code=303)
+        return RedirectResponse(came_from(request), status_code=303)
+
+
+def came_from(request: Request) -> str:
+    """Return the page of ours that the form stood on, or the inbox."""
+    path = urlsplit(request.headers.get("referer", "")).path
+    return path if path.startswith("/console/") and "/details/" in path and "//" not in path else "/console/"
 
 
 def looks_personal(typed: str) -> bool:

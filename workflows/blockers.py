@@ -49,11 +49,13 @@ def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
 def _lights(session: Session, roster: Roster) -> list[Blocker]:
     warning: Any = RosterWarning
     rule: Any = WarningRule
+    line: Any = RosterLine
     statement = (
         sa.select(warning.light, warning.rule_name, sa.func.max(rule.article), sa.func.count(warning.id.distinct()))
         .join(rule, (rule.code == warning.rule_code) & (rule.version == warning.rule_version), isouter=True)
-        .where(warning.roster_id == roster.id, warning.live, warning.explanation == "")
-        .where(warning.division_code == roster.division_code)
+        .join(line, (line.division_code == warning.division_code) & (line.id == warning.line_id), isouter=True)
+        .where(warning.division_code == roster.division_code, warning.roster_id == roster.id)
+        .where(warning.live, warning.explanation == "", sa.or_(line.id.is_(None), line.state == LineState.ACTIVE))
         .group_by(warning.light, warning.rule_name)
         .order_by(sa.case({Light.RED: 0, Light.YELLOW: 1}, value=warning.light, else_=2), warning.rule_name)
     )
