@@ -6,6 +6,7 @@ from jobs.sweeps import sweep_all
 from models.base import REGION_CODE
 from models.divisions import Level
 from models.officers import system_principal
+from workflows import accounts, bank_batches, payment_orders, refunds  # noqa: F401 - they fill the outbox's topics
 from workflows.checks import run_check
 from workflows.imports import run_import
 from workflows.indicators import DOWNLOAD, run_download

@@ -1,12 +1,18 @@
 """The money of the tests: an indicator, an agent account, people whose cards stand at the sandbox bank."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
+from integrations.budget_system import ApplicationState
 from integrations.sandbox.launch import Sandboxes
-from models.bank_batches import BankBatch, Disbursement
+from models.bank_batches import BankBatch, Disbursement, EntitlementSuccess
 from models.base import REGION_CODE
 from models.database import transaction
 from models.divisions import Level
@@ -18,11 +24,21 @@ from models.outbox import OutboxMessage, OutboxStatus
 from models.payment_orders import AgentAccount, AgentBank, PaymentOrder
 from models.projects import ProjectLink, SubsidyProject
 from models.rosters import Roster, RosterStatus
-from policies.clock import now
+from policies.clock import advance, now
 from tests.conftest import Owner
 from tests.factories import Line, World, a_line, a_project, a_roster, an_agent_account, an_indicator, lines_of
 from tests.world import key
 from workflows import bank_batches, journal, outbox, payment_orders
+
+
+@contextmanager
+def sandboxes_in(folder: Path) -> Iterator[Sandboxes]:
+    """Run the three sandboxes, without anybody in them yet."""
+    world = folder / "world.jsonl"
+    world.touch()
+    with Sandboxes(world, folder / "ledgers") as boxes:
+        yield boxes
+
 
 SWEEP = system_principal(REGION_CODE, Level.REGION, "定时任务")
 
@@ -68,6 +84,20 @@ def deliver_all(times: int = 3) -> int:
         ).scalar_one()
 
 
+DAYS = count(1)
+
+
+def _apart(session: Session) -> None:
+    """Give this test numbers of its own: the sandboxes of a module remember those of the tests before."""
+    day = next(DAYS)
+    advance(session, now(session) + timedelta(days=day))
+    for table in ("roster_lines", "accounts"):
+        session.execute(
+            sa.text("select setval(pg_get_serial_sequence(:table, 'id'), :first)"),
+            {"table": table, "first": day * 1000},
+        )
+
+
 class Money:
     """One roster on its way to the people, with the sandboxes knowing what they must."""
 
@@ -84,6 +114,8 @@ class Money:
         self.county, self.owner, self.boxes = county, owner, boxes
         self.department, self.finance, self.township = county.department, county.finance, county.township
         with owner() as session:
+            if boxes is not None:
+                _apart(session)
             project = a_project(session, county)
             self.roster_id = key(
                 a_roster(session, county, status=RosterStatus.FINAL, lines=lines or [a_line() for _ in range(4)]).id
@@ -147,6 +179,11 @@ class Money:
         """Return all attempts."""
         return self.all(Disbursement)
 
+    def all_claims(self) -> list[EntitlementSuccess]:
+        """Return all claims."""
+        with self.owner() as session:
+            return list(session.exec(select(EntitlementSuccess)))
+
     def failures(self) -> list[Failure]:
         """Return all failures."""
         return self.all(Failure)
@@ -179,6 +216,30 @@ class Money:
         self.do(self.finance.reviewer, bank_batches.release, self.batch())
         deliver_all()
         return self.batch()
+
+    def fund_by_hand(self, session: Session) -> PaymentOrder:
+        """Draft and fund the only order without any outside, in this session."""
+        roster = session.get_one(Roster, self.roster_id)
+        [order] = payment_orders.draft(session, roster, by=self.department.clerk)
+        payment_orders.release(session, order, by=self.department.reviewer)
+        for status in ("received", "funded"):
+            state = ApplicationState(status, now(session) if status == "funded" else None, "")
+            payment_orders.apply_state(session, order, state, by=SWEEP)
+        payment_orders.apply_credit(session, order, now(session))
+        return order
+
+    def send_by_hand(self, session: Session) -> BankBatch:
+        """Bring the roster's batch to the bank without any outside, in this session."""
+        order = self.fund_by_hand(session)
+        batch = bank_batches.prepare(session, order, by=self.finance.clerk)
+        return self.sent(session, batch)
+
+    def sent(self, session: Session, batch: BankBatch) -> BankBatch:
+        """Release a batch and take the bank's receipt."""
+        bank_batches.release(session, batch, by=self.finance.reviewer)
+        message = session.exec(select(OutboxMessage).where(OutboxMessage.business_key == batch.number)).one()
+        outbox.TOPICS["bank_batch"].apply(session, message, bank_batches.Answer("BK1"), SWEEP)
+        return batch
 
     def settle(self) -> BankBatch:
         """Let the bank pay, and fetch its results until the batch is answered."""

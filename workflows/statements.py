@@ -139,7 +139,9 @@ def _account(session: Session, county: str, account_id: int) -> AgentAccount:
 def keep(session: Session, file: StatementFile, *, by: ActingOfficer) -> Statement:
     """Keep a statement with its entries and what reconciliation found; set-based. （第二十二条） Raises NotFound."""
     account = session.exec(
-        select(AgentAccount).where(AgentAccount.number_index == account_index(file.account_number))
+        select(AgentAccount)
+        .where(AgentAccount.number_index == account_index(file.account_number))
+        .with_for_update()
     ).one_or_none()
     if account is None:
         raise NotFound
