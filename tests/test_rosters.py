@@ -1,7 +1,6 @@
 """The verbs of a roster, from notice to final review. （第十六、十七、十八、三十一条）"""
 
 from datetime import date, timedelta
-from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from models.rosters import LineState, PayeeRelation, Roster, RosterStatus
 from policies import clock
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, SamePersonTwice, StepNotPossible
 from policies.working_days import add_working_days
-from tests.conftest import As, Owner
 from tests.factories import World, a_line, a_project, a_roster, again, an_indicator, lines_of, second_account
 from workflows import roster_lines, rosters
 from workflows.allotment import NoLink
@@ -370,75 +368,3 @@ class TestSamePerson:
         twin = second_account(session, county.township.clerk, county.township.organisation_id, Role.HEAD)
         with pytest.raises(SamePersonTwice, match="乡镇经办.*乡镇负责人"):
             rosters.endorse(session, roster, by=twin, attested=True)
-
-
-class TestLines:
-    def test_stopping_a_line_takes_it_out_of_the_sums_and_needs_no_new_notice(self, session, county):
-        roster = a_roster(session, county, status=S.ON_NOTICE, lines=[a_line(), a_line(quantity="20")])
-        line = lines_of(session, roster)[1]
-        roster_lines.stop(session, line, by=county.township.clerk, reason="已死亡")
-        again(session, roster)
-        assert (line.state, roster.line_count, roster.amount_fen) == (LineState.STOPPED, 1, 15_000)
-        assert not roster.facts_changed
-        assert events_of(session, roster)[-1].facts["sequence"] == 2
-
-    def test_a_held_line_is_released_with_its_sum(self, session, county):
-        roster = a_roster(session, county, lines=[a_line(), a_line()])
-        line = lines_of(session, roster)[1]
-        roster_lines.hold(session, line, by=county.township.clerk, reason="账户待更正")
-        assert again(session, roster).line_count == 1
-        roster_lines.release_line(session, line, by=county.township.clerk, reason="已更正")
-        assert (again(session, roster).line_count, roster.amount_fen) == (2, 30_000)
-
-    def test_a_line_nobody_has_read_on_the_notice_needs_a_new_one(self, session, county):
-        roster = a_roster(session, county, lines=[a_line(), a_line(state=LineState.HELD)])
-        rosters.publish_notice(session, roster, by=county.township.clerk, mode="online")
-        line = lines_of(session, roster)[1]
-        roster_lines.release_line(session, line, by=county.township.clerk, reason="可以发放")
-        assert again(session, roster).facts_changed
-        rosters.reopen(session, roster, by=county.township.clerk)
-        rosters.publish_notice(session, roster, by=county.township.clerk, mode="online")
-        second = session.exec(select(Notice).where(Notice.roster_id == roster.id, Notice.round == 2)).one()
-        assert second.content["supplementary"]
-        assert [line["sequence"] for line in second.content["lines"]] == [2]
-
-    def test_releasing_a_line_that_was_on_the_notice_needs_none(self, session, county):
-        roster = a_roster(session, county, lines=[a_line(), a_line()])
-        rosters.publish_notice(session, roster, by=county.township.clerk, mode="online")
-        line = lines_of(session, roster)[1]
-        roster_lines.hold(session, line, by=county.township.clerk, reason="核实中")
-        roster_lines.release_line(session, line, by=county.township.clerk, reason="已核实")
-        assert not again(session, roster).facts_changed
-
-    def test_a_line_stopped_for_death_is_not_released(self, session, county):
-        roster = a_roster(session, county, lines=[a_line(), a_line(deceased=True, state=LineState.STOPPED)])
-        with pytest.raises(roster_lines.PersonDead):
-            roster_lines.release_line(
-                session, lines_of(session, roster)[1], by=county.township.clerk, reason="家属要求"
-            )
-
-    def test_an_amount_is_rounded_half_up_to_the_fen(self, session, county):
-        assert roster_lines.line_amount_fen(D("10.5"), D("0.0010")) == 1
-        assert roster_lines.line_amount_fen(D("10.499"), D("0.0010")) == 1
-        assert roster_lines.line_amount_fen(D("3.333"), D("15.0450")) == 5014
-
-    def test_with_the_county_nothing_is_adjusted(self, session, county):
-        roster = a_roster(session, county, status=S.REPORTED)
-        with pytest.raises(StepNotPossible):
-            roster_lines.stop(session, lines_of(session, roster)[0], by=county.township.clerk, reason="停发")
-
-    def test_only_the_townships_clerk_adjusts(self, session, county):
-        roster = a_roster(session, county)
-        for by in (county.township.head, county.department.clerk):
-            with pytest.raises(NotAllowed):
-                roster_lines.stop(session, lines_of(session, roster)[0], by=by, reason="停发")
-
-    def test_it_works_in_the_clerks_own_transaction(self, county: World, owner: Owner, as_: As):
-        with owner() as session:
-            roster = a_roster(session, county, lines=[a_line(), a_line()])
-            line = lines_of(session, roster)[0]
-        with as_(county.township.clerk) as session:
-            session.add(line)
-            roster_lines.stop(session, line, by=county.township.clerk, reason="重复")
-        with owner() as session:
-            assert session.get_one(Roster, roster.id).line_count == 1

@@ -78,7 +78,7 @@ def accounts_of(session: Session, member: Member) -> list[Account]:
 
 
 def lines_of(session: Session, household: Household) -> list[RosterLine]:
-    """Return the latest roster lines of a household. （第二十五条）"""
+    """Return the latest roster lines of a household. （第十六条）"""
     statement = (
         select(RosterLine)
         .where(RosterLine.division_code == household.division_code, RosterLine.household_id == household.id)
