@@ -14,7 +14,8 @@ from sqlmodel import Session
 
 from models.bank_batches import DisbursementStatus
 from models.bulletins import Bulletin
-from models.rosters import RosterStatus
+from models.households import Member
+from models.rosters import LineState, RosterStatus
 from policies.clock import ZONE, today
 from policies.refusals import NotAllowed
 from reports.bulletins import families
@@ -25,9 +26,11 @@ from reports.bulletins.periodic_words import COUNTED
 from tests.conftest import As, Owner
 from tests.factories import (
     World,
+    a_line,
     a_project,
     a_roster,
     key,
+    lines_of,
 )
 from tests.payments import Payments, earlier
 from workflows import bulletins, journal
@@ -129,6 +132,17 @@ class TestFigures:
         total = made(as_, county.finance.clerk).figures["total"]
         names = ("unpaid_account", "unpaid_death", "unpaid_indicator", "unpaid_notice", "unpaid_other", "failed_count")
         assert [total[name] for name in names] == [1, 1, 1, 1, 2, 2]
+
+    def test_a_line_removed_and_rostered_again_is_due_once(self, county: World, owner: Owner, as_: As) -> None:
+        with owner() as session:
+            land = Payments(session, county, "2130122", lines=2)
+            land.fail(0, "closed")
+            gone = lines_of(session, land.roster)[0]
+            gone.state = LineState.STOPPED
+            session.flush()
+            member = session.execute(sa.select(Member).filter_by(id=gone.member_id)).scalar_one()
+            a_roster(session, county, project=land.project, lines=[a_line(member=member)])
+        assert made(as_, county.finance.clerk).figures["total"]["due_count"] == 2
 
     def test_a_payment_after_the_banks_three_days_is_late(self, county: World, owner: Owner, as_: As) -> None:
         with owner() as session:

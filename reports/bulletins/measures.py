@@ -62,6 +62,10 @@ latest as (
     select distinct on (county_code, line_id) county_code, line_id, status, failure_class
     from disbursements where status <> 'cancelled' order by county_code, line_id, attempt desc
 ),
+successors as (
+    select county_code, entitlement_key, max(id) as last_id from roster_lines where state <> 'stopped'
+    group by county_code, entitlement_key
+),
 lines as (
     select l.county_code, r.project_id, l.amount_fen, coalesce(p.before_fen, 0) > 0 as paid_before,
         coalesce(p.now_fen, 0) > 0 as paid_now,
@@ -81,7 +85,9 @@ lines as (
     join roster_lines l on l.division_code = r.division_code and l.roster_id = r.id
     left join latest a on a.county_code = l.county_code and a.line_id = l.id
     left join line_paid p on p.county_code = l.county_code and p.line_id = l.id
-    where r.generated_at < :until and (l.state <> 'stopped' or a.status is not null)
+    left join successors n on n.county_code = l.county_code and n.entitlement_key = l.entitlement_key
+    where r.generated_at < :until
+        and (l.state <> 'stopped' or (a.status is not null and coalesce(n.last_id, 0) < l.id))
 ),
 due as (
     select county_code, project_id,
