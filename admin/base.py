@@ -88,6 +88,8 @@ class Form:
     on_record: bool = False
     statuses: tuple[Any, ...] = ()
     """The statuses of the record in which the form is offered; empty: any."""
+    where: tuple[Any, ...] = ()
+    """Conditions on the record, asked of PostgreSQL: what the statuses alone don't tell."""
     tab: str = ""
     """The tab whose head offers the form; empty: the head of the page."""
     seats: Callable[[ActingOfficer], bool] = lambda by: True
@@ -218,6 +220,15 @@ class ConsoleView(ModelView):
         by, granted = who(request), self.granted(request)
         return [
             form for form in self.forms if form.on_record == (record is not None) and form.offered(granted, by, record)
+        ]
+
+    def fitting(self, session: Session, record: Any, forms: Sequence[Form]) -> list[Form]:
+        """Return the forms whose conditions the record meets."""
+        model: Any = self.model
+        return [
+            form
+            for form in forms
+            if not form.where or session.execute(sa.select(model.id).where(model.id == record.id, *form.where)).first()
         ]
 
     def row_links(self, request: Request, row: Any) -> list[tuple[str, str]]:

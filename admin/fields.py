@@ -173,6 +173,8 @@ def _kind(column: sa.Column[Any]) -> str:
         return "division"
     if isinstance(column.type, sa.Enum):
         return "status"
+    if isinstance(column.type, sa.Date | sa.DateTime):
+        return "when"
     if isinstance(column.type, Sealed):
         return "code"
     if isinstance(column.type, sa.Numeric) or (isinstance(column.type, sa.Integer) and unit):

@@ -105,11 +105,11 @@ async def _back(view: ConsoleView, request: Request, key: str) -> str:
 
 
 def _after(request: Request, made: Any, back: str, form: Form) -> str:
-    """Lead to what was made; several, or nothing with a page, lead back."""
-    record = made[0] if isinstance(made, list) and len(made) == 1 else made
-    console = request.app.state.console
-    if isinstance(record, Table) and not form.on_record:
-        view = next((view for view in console.views if getattr(view, "model", None) is type(record)), None)
-        if view is not None:
-            return f"{view.url_of(record)}?done={form.slug}"
-    return f"{back}{'&' if '?' in back else '?'}done={form.slug}"
+    """Lead to the record that was made, to the list of several; what only changed a record leads back to it."""
+    records = made if isinstance(made, list) else [made]
+    kinds = {type(record) for record in records if isinstance(record, Table)}
+    views = request.app.state.console.views
+    view = next((one for one in views if getattr(one, "model", None) in kinds and one.category), None)
+    if view is None or view.root_url in back:
+        return f"{back}{'&' if '?' in back else '?'}done={form.slug}"
+    return f"{view.url_of(records[0])}?done={form.slug}" if len(records) == 1 else f"{view.menu_url}?tab=all"

@@ -41,20 +41,23 @@ class Errand:
     """The limit, when the record carries none itself."""
 
 
+UNSENT = (
+    col(PaymentOrder.status) == PaymentOrderStatus.FUNDED,
+    sa.exists().where(
+        col(Disbursement.county_code) == PaymentOrder.division_code,
+        col(Disbursement.order_id) == PaymentOrder.id,
+        col(Disbursement.status) == DisbursementStatus.RESERVED,
+    ),
+)
+"""A funded order with lines that no batch holds yet. （第二十条）"""
+
 ERRANDS = (
     Errand(Roster, Desk.DEPARTMENT_CLERK, "生成资金支付单", (col(Roster.status) == RosterStatus.FINAL,)),
     Errand(
         PaymentOrder,
         Desk.FINANCE_CLERK,
         "生成代发批次",
-        (
-            col(PaymentOrder.status) == PaymentOrderStatus.FUNDED,
-            sa.exists().where(
-                col(Disbursement.county_code) == PaymentOrder.division_code,
-                col(Disbursement.order_id) == PaymentOrder.id,
-                col(Disbursement.status) == DisbursementStatus.RESERVED,
-            ),
-        ),
+        UNSENT,
         sa.select(col(CalendarDay.day))
         .where(col(CalendarDay.working), col(CalendarDay.day) > sa.cast(PaymentOrder.funded_at, sa.Date))
         .order_by(col(CalendarDay.day))

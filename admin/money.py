@@ -1,6 +1,7 @@
 """Indicators, payment orders, bank batches, disbursements. （第十、十九、二十条）"""
 
 from admin.base import ConsoleView, Form, Menu, Related, call
+from admin.inbox import UNSENT
 from models.bank_batches import BankBatch, Disbursement, ResultException
 from models.indicators import BudgetIndicator
 from models.journal import JournalEntry, Posting
@@ -77,6 +78,7 @@ class PaymentOrderView(ConsoleView, model=PaymentOrder):
             consequence="拨付成功后 2 个工作日内发送代理金融机构（第二十条），由财政审核岗复核发送。",
             on_record=True,
             statuses=(PaymentOrderStatus.FUNDED,),
+            where=UNSENT,
         ),
     )
 

@@ -91,7 +91,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             blockers=blockers(session, record, by),
             primary=primary,
             secondary=[step for step in steps if step is not primary],
-            forms=[form for form in view.offered(request, record) if not form.tab],
+            forms=view.fitting(session, record, [form for form in view.offered(request, record) if not form.tab]),
             tabs=[
                 _tab(session, request, view, related, record, number) for related in tabs if _key(related) == open_tab
             ],
@@ -172,7 +172,9 @@ def _tab(session: Session, request: Request, own: ConsoleView, related: Related,
         page=page,
         pages=max(1, -(-count // TAB_ROWS)),
         total_at=related.columns.index(related.total) if related.total else -1,
-        forms=[form for form in own.offered(request, record) if form.tab == _key(related)],
+        forms=own.fitting(
+            session, record, [form for form in own.offered(request, record) if form.tab == _key(related)]
+        ),
     )
 
 

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from admin.base import ConsoleView, Form, Menu, Related, call
+from models.bank_batches import Disbursement
+from models.failures import Failure
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
@@ -28,6 +30,13 @@ def open_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tup
 def blue_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tuple[str, str]]:
     """Return the blue rules with hits nobody has looked at."""
     return _open(session, roster, (Light.BLUE,))
+
+
+def open_lights(*lights: Light) -> tuple[Any, ...]:
+    """Return the condition that hits of these lights wait for words."""
+    warning: Any = RosterWarning
+    mine = (warning.division_code == Roster.division_code, warning.roster_id == Roster.id)
+    return (sa.exists().where(*mine, warning.live, warning.explanation == "", warning.light.in_(lights)),)
 
 
 def _open(session: Session, roster: Any, lights: tuple[Light, ...]) -> Sequence[tuple[str, str]]:
@@ -90,6 +99,25 @@ class RosterView(ConsoleView, model=Roster):
             link="objection",
             order="-id",
         ),
+        Related(
+            "发放",
+            Disbursement,
+            "roster_id",
+            ("line_sequence", "payee_name", "account_number", "amount_fen", "attempt", "status", "reason"),
+            P.ROSTER_VIEW,
+            order="line_sequence",
+            total="amount_fen",
+        ),
+        Related(
+            "发放失败",
+            Failure,
+            "roster_id",
+            ("line_sequence", "name", "amount_fen", "failure_class", "reason", "route", "status", "due_on"),
+            P.FAILURE_VIEW,
+            link="failure",
+            order="line_sequence",
+            total="amount_fen",
+        ),
     )
     forms = (
         Form(
@@ -109,6 +137,7 @@ class RosterView(ConsoleView, model=Roster):
             (Ask("rule_code", "规则", "choice"), EXPLANATION),
             (("rule_code", open_rules),),
             consequence="同一规则下尚未说明的预警一并填写同一说明。",
+            where=open_lights(Light.YELLOW, Light.BLUE),
             tab="roster_warnings",
             on_record=True,
         ),
@@ -120,6 +149,7 @@ class RosterView(ConsoleView, model=Roster):
             (Ask("rule_code", "规则", "choice"),),
             (("rule_code", blue_rules),),
             consequence="经办人员核实后，符合有关政策要求的可继续办理（第十八条）。",
+            where=open_lights(Light.BLUE),
             tab="roster_warnings",
             on_record=True,
         ),

@@ -6,11 +6,22 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from models.database import transaction
 from models.officers import Role
-from models.rosters import RosterStatus
+from models.rosters import Roster, RosterStatus
 from policies.lifecycles import LIFECYCLES
 from tests.console import ConsoleServer, running, token_of
-from tests.factories import PASSWORD, World, a_line, a_roster, second_account
+from tests.factories import (
+    PASSWORD,
+    World,
+    a_line,
+    a_project,
+    a_roster,
+    an_agent_account,
+    an_indicator,
+    second_account,
+)
+from workflows import payment_orders
 
 BASE = "/console"
 
@@ -132,7 +143,7 @@ class TestRefusals:
 class TestButtons:
     def test_every_step_of_a_desk_has_its_confirm_page_and_post(self, console, county):
         console_views = console.app.state.console.views
-        paths = {route.path: route.methods for route in console.app.state.console.admin.router.routes}
+        paths = {route.path for route in console.app.state.console.admin.router.routes}
         for model, lifecycle in LIFECYCLES.items():
             view = next((v for v in console_views if getattr(v, "model", None) is model), None)
             steps = {step.verb for step in lifecycle.steps if step.desk}
@@ -169,12 +180,38 @@ class TestReauthentication:
             assert any(ask.kind == "password" for step in steps for ask in step.asks), identity
 
     def test_a_wrong_password_is_refused_counted_and_noted(self, console, county, owner):
-        from admin import confirm
+        with owner() as session:
+            order = drafted_order(session, county)
+        with console.client(county.department.reviewer) as client:
+            answer = post(client, "/payment-order/action/release", pks=order, password="wrong")
+            assert answer.status_code == 403 and "复核身份未通过" in answer.text
+        with owner() as session:
+            status = session.execute(sa.text("select status from payment_orders")).scalar_one()
+            failed = session.execute(sa.text("select max(failed_logins) from officers")).scalar_one()
+            noted = session.execute(sa.text("select refusal from refusals")).scalar_one()
+        assert (status, failed, noted) == ("drafted", 1, "PasswordWrong")
 
-        assert confirm.ARGON.total_tokens == 2
-        with console.client(county.finance.reviewer) as client:
-            assert client.get(f"{BASE}/").status_code == 200
-        assert PASSWORD  # the positive way is walked by the money story
+    def test_the_right_password_releases(self, console, county, owner):
+        with owner() as session:
+            order = drafted_order(session, county)
+        with console.client(county.department.reviewer) as client:
+            page = client.get(f"{BASE}/payment-order/action/release", params={"pks": order})
+            assert 'type="password"' in page.text
+            answer = post(client, "/payment-order/action/release", pks=order, password=PASSWORD)
+            assert answer.status_code == 303, answer.text
+        with owner() as session:
+            assert session.execute(sa.text("select status from payment_orders")).scalar_one() == "released"
+
+
+def drafted_order(session, county: World) -> int:
+    """Draft the payment order of a final roster as the department's clerk would."""
+    project = a_project(session, county)
+    an_indicator(session, county, project)
+    an_agent_account(session, county)
+    roster = a_roster(session, county, status=RosterStatus.FINAL, project=project)
+    session.commit()
+    with transaction(county.department.second_clerk) as own:
+        return payment_orders.draft(own, own.get_one(Roster, roster.id), by=county.department.second_clerk)[0].id
 
 
 class TestClock:
