@@ -22,7 +22,7 @@ from policies.deadlines import BATCH_SENDING
 from policies.enforcement import allow
 from policies.lifecycles import Desk
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE
-from policies.moves import begin, move, require_desk, title_of
+from policies.moves import begin, move, move_many, require_desk, title_of
 from policies.permissions import Permission
 from policies.refusals import ReasonMissing, Refused, StepNotPossible
 from policies.working_days import add_working_days
@@ -326,6 +326,22 @@ def fetch_results(by: ActingOfficer) -> int:
 def _keep_clock(session: Session, batch: BankBatch) -> None:
     if not batch.correction:
         disbursements.bank_clock(session, _order(session, batch))
+
+
+SETTLED = text(
+    """
+    select b.id from bank_batches b where b.status = 'settled' and not exists (
+        select 1 from disbursements d join failures f on f.county_code = d.county_code and f.disbursement_id = d.id
+        where d.county_code = b.division_code and d.batch_id = b.id
+            and f.status not in ('settled', 'refunded', 'replaced'))
+    """
+)
+
+
+def close_settled(by: ActingOfficer) -> int:
+    """Close the settled batches whose every failure has come to its end; return how many. （第二十条）"""
+    with transaction(by) as session:
+        return move_many(session, BankBatch, "close", list(session.execute(SETTLED).scalars()), by=by)
 
 
 def apply_file(session: Session, batch: BankBatch, content: bytes, *, by: ActingOfficer) -> disbursements.Applied:

@@ -75,6 +75,7 @@ INSERT = text(
     join rosters r on r.division_code = d.division_code and r.id = d.roster_id
     join unnest(cast(:classes as text[]), cast(:routes as text[])) as k (class, route)
         on k.class = case when d.status = 'reversed' then 'returned' else d.failure_class end
+    order by d.line_sequence, d.id
     on conflict (county_code, disbursement_id) do nothing
     """
 )

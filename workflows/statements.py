@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
@@ -29,6 +30,8 @@ from workflows import disbursements
 from workflows.edges import edge
 from workflows.jobs import Waiting
 from workflows.queue import finish, officer_of_post, progress, start_job
+
+log = structlog.get_logger()
 
 RECONCILE = "reconcile_statement"
 
@@ -106,10 +109,10 @@ def reconcile(*, by: ActingOfficer, agent_account_id: int, day: date) -> list[St
 def reconcile_accounts(by: ActingOfficer) -> int:
     """Reconcile yesterday's statement of every agent account that has none yet; return how many. （第二十二条）
 
-    For a sweep: `by` is a system principal. Raises Unavailable.
+    For a sweep: `by` is a system principal. A statement that the bank refuses or garbles waits for the next round.
+    Raises Unavailable.
     """
-    from_sweep = by
-    with edge(from_sweep, "reconcile", "银行对账单") as session:
+    with edge(by, "reconcile", "银行对账单") as session:
         day = today(session) - timedelta(days=1)
         waiting = session.exec(
             select(AgentAccount).where(
@@ -120,11 +123,18 @@ def reconcile_accounts(by: ActingOfficer) -> int:
                 )
             )
         ).all()
+    done = 0
     for account in waiting:
-        for file in camt053.read(banks.fetch_statement(account.number, day)):
-            with edge(from_sweep, "reconcile", file.number) as session:
-                keep(session, file, by=from_sweep)
-    return len(waiting)
+        try:
+            files = camt053.read(banks.fetch_statement(account.number, day))
+        except (Rejected, Unreadable) as problem:
+            log.warning("statement waits", agent_account=account.id, problem=type(problem).__name__)
+            continue
+        for file in files:
+            with edge(by, "reconcile", file.number) as session:
+                keep(session, file, by=by)
+        done += 1
+    return done
 
 
 def _account(session: Session, county: str, account_id: int) -> AgentAccount:
@@ -139,9 +149,7 @@ def _account(session: Session, county: str, account_id: int) -> AgentAccount:
 def keep(session: Session, file: StatementFile, *, by: ActingOfficer) -> Statement:
     """Keep a statement with its entries and what reconciliation found; set-based. （第二十二条） Raises NotFound."""
     account = session.exec(
-        select(AgentAccount)
-        .where(AgentAccount.number_index == account_index(file.account_number))
-        .with_for_update()
+        select(AgentAccount).where(AgentAccount.number_index == account_index(file.account_number)).with_for_update()
     ).one_or_none()
     if account is None:
         raise NotFound
