@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -71,7 +72,16 @@ def _apart(work: Callable[..., None], *arguments: Any) -> tuple[float, float]:
 def _timed(work: Callable[..., None], *arguments: Any) -> tuple[float, float]:
     start = time.perf_counter()
     work(*arguments)
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return time.perf_counter() - start, _peak_mb()
+
+
+def _peak_mb() -> float:
+    """Return this process's own peak: ru_maxrss would carry the parent's over the fork."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _import(job_id: int, post_id: int, rows: int) -> None:

@@ -361,6 +361,20 @@ class TestCrash:
         assert desk.run(job).status == ImportStatus.APPLIED
         assert desk.count(Roster) == 1 and desk.count(RosterLine) == 4
 
+    def test_what_a_failed_job_left_is_cleared_by_the_next_upload(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record, job = desk.receive(plain(desk.people))
+        monkeypatch.setattr(imports, "stage", _killing(2))
+        with pytest.raises(Killed):
+            desk.run(job)  # the job is marked as failed
+        assert desk.count(ImportRow) == 2
+        monkeypatch.undo()
+        desk.receive(plain(desk.people))
+        assert desk.count(ImportRow) == 0
+        with desk.as_(desk.clerk) as session:
+            assert session.get_one(RosterImport, record.id).status == ImportStatus.CANCELLED
+
     def test_a_cancelled_import_leaves_nothing(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         _, job = desk.receive(plain(desk.people))
 

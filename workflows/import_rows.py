@@ -251,3 +251,20 @@ def purge(session: Session, record: RosterImport) -> None:
         sa.text("delete from import_rows where division_code = :division and import_id = :import"),
         {"division": record.division_code, "import": record.id},
     )
+
+
+ABANDONED = """
+with dead as (
+    update roster_imports i set status = 'cancelled'
+    where i.division_code = :division and i.status = 'received' and exists (
+        select 1 from jobs j where j.division_code = :division and j.kind = 'import_roster'
+            and j.arguments ->> 'import_id' = i.id::text and j.status in ('failed', 'refused', 'cancelled'))
+    returning i.division_code, i.id
+)
+delete from import_rows r using dead where r.division_code = dead.division_code and r.import_id = dead.id
+"""
+
+
+def clear_abandoned(session: Session, division_code: str) -> None:
+    """End the imports whose job has ended without them, and purge their rows. （第三十条）"""
+    session.execute(sa.text(ABANDONED), {"division": division_code})

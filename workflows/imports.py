@@ -32,7 +32,7 @@ from reports.sheets.rosters import RosterSheet, yuan
 from reports.sheets.templates import template_of
 from reports.sheets.workbooks import require_workbook
 from workflows.files import content_of, store
-from workflows.import_rows import apply_rows, find_unregistered, purge, stage, staged_upto
+from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
 from workflows.queue import finish, officer_of_post, progress, start_job
 
 IMPORT_JOB = "import_roster"
@@ -102,6 +102,7 @@ def receive(
         received_by=by.officer_id,
     )
     standards_of(session, project, record)
+    clear_abandoned(session, by.division_code)
     require_new_file(session, record, under_way=True)
     record.file_id = store(session, name, content, by=by, division_code=by.division_code).id or 0
     session.add(record)

@@ -1,5 +1,6 @@
 """The workbook given back: problem cells coloured and commented, all findings listed on a sheet of their own."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from io import BytesIO
@@ -38,7 +39,10 @@ def mark(content: bytes, findings: Sequence[Finding]) -> bytes:
     if max((last_row_of(workbook.sheet(name)) for name in workbook.sheet_names), default=0) > EDITED_ROWS:
         return _write_anew(workbook, findings)
     try:
-        book = load_workbook(BytesIO(content))
+        with warnings.catch_warnings():
+            # What the library can't keep (extensions, strict parts) it warns of; the values are compared below.
+            warnings.simplefilter("ignore")
+            book = load_workbook(BytesIO(content))
     except (InvalidFileException, BadZipFile, KeyError, ValueError, TypeError, AttributeError):
         return _write_anew(workbook, findings)
     if not set(workbook.sheet_names) <= set(book.sheetnames):

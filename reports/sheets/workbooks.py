@@ -5,6 +5,7 @@ away: error cells, formulas without a value, numbers of more than 15 digits, hid
 """
 
 import posixpath
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -27,6 +28,11 @@ DIGITS_KEPT = 10**15
 
 KEPT_ROWS = 1000
 """Emptied row elements kept in memory during the XML pass."""
+
+UNREADABLE = (
+    etree.XMLSyntaxError, BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error
+)  # fmt: skip
+"""All that a damaged package raises: parts missing, compressed or locked in ways no spreadsheet uses."""
 
 ERROR, NO_VALUE, LONG_NUMBER = "error", "no_value", "long_number"
 
@@ -101,7 +107,7 @@ class Workbook:
         try:
             with ZipFile(BytesIO(self.content)) as package, package.open(_part_of(package, name)) as part:
                 return _inspect(part, height)
-        except (etree.XMLSyntaxError, BadZipFile, KeyError) as problem:
+        except UNREADABLE as problem:
             raise WorkbookDamaged(file=self.file_name, detail=f"工作表“{name}”") from problem
 
 
@@ -124,7 +130,7 @@ def require_workbook(content: bytes, file_name: str) -> None:
         with ZipFile(BytesIO(content)) as package:
             names = {item.filename for item in package.infolist()}
             unpacked = sum(item.file_size for item in package.infolist())
-    except BadZipFile as problem:
+    except UNREADABLE as problem:
         raise WorkbookDamaged(file=file_name, detail="压缩结构不完整") from problem
     if CONTENT_TYPES not in names or not any(name.startswith("xl/workbook") for name in names):
         raise WrongFileType(file=file_name, kind="压缩文件或其他 Office 文件")
@@ -172,7 +178,7 @@ def _part_of(package: ZipFile, sheet_name: str) -> str:
     root = _tree(package, "xl/workbook.xml")
     for sheet in root.iter("{*}sheet"):
         if sheet.get("name") == sheet_name:
-            wanted = next(value for key, value in sheet.attrib.items() if key.endswith("}id"))
+            wanted = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
             break
     else:
         raise KeyError(sheet_name)
