@@ -68,7 +68,8 @@ class Console(Admin):
         """Show a list: tabs, search, filters, totals."""
         view = self._list_view(request)
         sheet = await sheets.sheet(view, request)
-        return await pages.render(request, "list", title=view.name, view=view, sheet=sheet)
+        done = records.done_of(view, request)
+        return await pages.render(request, "list", title=view.name, view=view, sheet=sheet, done=done)
 
     @login_required
     async def details(self, request: Request) -> Response:

@@ -110,6 +110,6 @@ def _after(request: Request, made: Any, back: str, form: Form) -> str:
     kinds = {type(record) for record in records if isinstance(record, Table)}
     views = request.app.state.console.views
     view = next((one for one in views if getattr(one, "model", None) in kinds and one.category), None)
-    if view is None or view.root_url in back:
+    if view is None or (form.on_record and view.root_url in back):
         return f"{back}{'&' if '?' in back else '?'}done={form.slug}"
     return f"{view.url_of(records[0])}?done={form.slug}" if len(records) == 1 else f"{view.menu_url}?tab=all"

@@ -102,7 +102,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             late=due is not None and due < day,
             days_left=inbox.days_left(session, day, {due}).get(due) if due else None,
             turn=lifecycle.onward(record.status) if lifecycle else None,
-            done=_done(view, request),
+            done=done_of(view, request),
             extra=view.extra(session, record, by, granted),
         )
 
@@ -204,7 +204,7 @@ def _timeline(session: Session, view: ConsoleView, record: Any) -> list[Any]:
     return list(session.execute(statement).scalars())
 
 
-def _done(view: ConsoleView, request: Request) -> str:
+def done_of(view: ConsoleView, request: Request) -> str:
     """Return the name of what has just been done, if it is a verb of this view or of the rows on its tabs."""
     slug = request.query_params.get("done", "")
     if view.lifecycle is not None:
