@@ -28,6 +28,7 @@ from tests.workbooks import (
     person,
     plain,
     repacked,
+    second_page,
     second_sheet,
     stale,
     strict,
@@ -36,6 +37,7 @@ from tests.workbooks import (
     text_number,
     twice,
     two_plots,
+    village_heading,
     word,
 )
 
@@ -261,6 +263,18 @@ TABLE = (
         "只有序号的空行",
         edited(numbered_tail),
         cells=("第 9 行", "第 33 行"),
+    ),
+    Peculiarity(
+        "second_page", "分页处重复的表头", NOTED, "表头", "重复的表头行", edited(second_page), cells=("第 7 行",)
+    ),
+    Peculiarity(
+        "village_heading",
+        "只有嘎查村名称的小标题行",
+        NOTED,
+        "标题行",
+        "没有姓名、号码、数量和金额的行",
+        edited(village_heading),
+        cells=("第 5 行",),
     ),
     Peculiarity("hidden_rows", "隐藏行", NOTED, "整个文件", "被隐藏或筛选，已一并读取", edited(hidden)),
     Peculiarity("extra_column", "多出的列", NOTED, "表头", "不是本清册的列", edited(extra), cells=("T3",)),

@@ -186,6 +186,20 @@ def numbered_tail(sheet: Worksheet, people: People) -> None:
         sheet.cell(FIRST + number - 1, 1).value = number
 
 
+def second_page(sheet: Worksheet, people: People) -> None:
+    """Repeat the header below the second row, as printed sheets do at a page break."""
+    sheet.insert_rows(FIRST + 2, 2)
+    for column in range(1, 20):
+        for upper in (0, 1):
+            sheet.cell(FIRST + 2 + upper, column).value = sheet.cell(3 + upper, column).value
+
+
+def village_heading(sheet: Worksheet, people: People) -> None:
+    """Put a row with nothing but the village's name above its people."""
+    sheet.insert_rows(FIRST)
+    sheet[f"{COLUMNS['village']}{FIRST}"] = "东村"
+
+
 def subtotals(sheet: Worksheet, people: People) -> None:
     sheet.insert_rows(FIRST + 2)
     sheet[f"A{FIRST + 2}"] = "小  计"

@@ -166,29 +166,35 @@ class RosterSheet:
         if identity != "" and (type(identity) is not str or len(identity) >= 15):
             return True
         filled = [(column, value) for column, value in enumerate(row) if value != "" and str(value).strip()]
-        if not filled and not any(place[0] == number for place in self._odd_in(number)):
-            return False
-        words = "".join(re.sub(r"\s+", "", value) for _, value in filled[:2] if isinstance(value, str))
         first = re.sub(r"[\s:：]+", "", filled[0][1]) if filled and isinstance(filled[0][1], str) else ""
         if first in GRAND_TOTALS or first in SUBTOTALS:
-            self._add_pending_total(number, first in GRAND_TOTALS, row, pending)
+            self._add_total(number, first in GRAND_TOTALS, row, pending)
             return False
-        blank = all(row[columns[field.name]] == "" for field in self.template.required)
-        if blank and filled and _FOOTER.search(words):
+        if self.template.match(str(identity)) is self.template.field("id_number"):
+            self.findings.note(number, -1, "重复的表头行，已跳过")
+            return False
+        if any(row[columns[field.name]] != "" for field in self.template.required) or self._is_odd(number):
+            return True
+        if filled:
+            self._note_skipped(number, filled)
+        return False
+
+    def _note_skipped(self, number: int, filled: list[tuple[int, Any]]) -> None:
+        """Say why a row without name, number and amount is no data."""
+        words = "".join(re.sub(r"\s+", "", value) for _, value in filled[:2] if isinstance(value, str))
+        if _FOOTER.search(words):
             self.findings.note(number, -1, "签字或说明行，已跳过")
-            return False
-        if blank and filled and {column for column, _ in filled} <= {columns.get("sequence", -1)}:
+        elif {column for column, _ in filled} <= {self._column("sequence")}:
             self.findings.note(number, -1, "只有序号的空行，已跳过")
-            return False
-        return True
+        else:
+            self.findings.note(number, -1, "没有姓名、号码、数量和金额的行，已跳过")
 
-    def _odd_in(self, number: int) -> list[tuple[int, int]]:
+    def _is_odd(self, number: int) -> bool:
+        """Tell whether a column of the row holds what only the XML shows: it is no blank row then."""
         columns = self.header.columns.values() if self.header else ()
-        return [(number, column) for column in columns if (number, column) in self._hidden.odd_cells]
+        return any((number, column) in self._hidden.odd_cells for column in columns)
 
-    def _add_pending_total(
-        self, number: int, grand: bool, row: list[Any], pending: list[tuple[int, list[Any]]]
-    ) -> None:
+    def _add_total(self, number: int, grand: bool, row: list[Any], pending: list[tuple[int, list[Any]]]) -> None:
         assert self.header is not None
         columns = self.header.columns
         declared = {name: row[columns[name]] for name in self._sums if name in columns}
