@@ -208,7 +208,7 @@ class ConsoleView(ModelView):
         if self.lifecycle is None:
             return []
         by, granted = who(request), self.granted(request)
-        return [step for step in self.lifecycle.steps_from(record.status) if self.permits(step, by, granted)]
+        return [step for step in inbox.steps_of(record) if self.permits(step, by, granted)]
 
     @staticmethod
     def permits(step: Step, by: ActingOfficer, granted: frozenset[str]) -> bool:

@@ -34,6 +34,12 @@ WORDS: dict[str, dict[str, str]] = {
         "verified": "已验证", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
         "name_differs": "户名不符",
     },
+    "failure_class": {
+        "invalid": "账户无效", "closed": "已销户", "frozen": "已冻结", "lost_card": "卡已挂失", "dormant": "不动户",
+        "name_differs": "户名不符", "limit": "超过限额", "agent_short": "代发户余额不足", "duplicate": "重复支付",
+        "dead": "收款人死亡", "wrong_kind": "账户类别不符", "bank_code": "联行号有误", "unspecified": "原因不明",
+        "returned": "退汇",
+    },
     "relation": {
         "01": "本人", "02": "户主", "10": "配偶", "20": "子", "30": "女", "51": "父亲", "52": "母亲",
     },

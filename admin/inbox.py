@@ -10,14 +10,15 @@ from sqlmodel import Session, col
 from models.bank_batches import BankBatch, Disbursement, DisbursementStatus
 from models.base import Table
 from models.clock import CalendarDay
-from models.failures import Failure, FailureStatus, Refund
+from models.failures import Failure, FailureRoute, FailureStatus, Refund
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.rosters import Roster, RosterStatus
 from policies.clock import today
 from policies.deadlines import BATCH_SENDING
-from policies.lifecycles import LIFECYCLES, Desk, Lifecycle
+from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
+from workflows.failures import WAYS
 
 NOUNS: dict[type[Table], str] = {
     Roster: "roster",
@@ -176,9 +177,24 @@ def days_left(session: Session, day: date, dates: set[date]) -> dict[date | None
     return {due: left for due, left in rows}
 
 
+def steps_of(record: Any) -> list[Step]:
+    """Return the steps that leave the record's status, by its own way; of a failure the most specific first."""
+    lifecycle = LIFECYCLES.get(type(record))
+    steps = list(lifecycle.steps_from(record.status)) if lifecycle else []
+    if not isinstance(record, Failure):
+        return steps
+    ways = {step.verb: WAYS.get(step.verb, tuple(FailureRoute)) for step in steps}
+    return sorted((step for step in steps if record.route in ways[step.verb]), key=lambda step: len(ways[step.verb]))
+
+
+def turn(record: Any) -> Step | None:
+    """Return the step that leads onward, and by it whose desk the record waits at."""
+    return next((step for step in steps_of(record) if step.forward and step.desk), None)
+
+
 def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
     lifecycle = LIFECYCLES[type(record)]
-    step = lifecycle.onward(record.status)
+    step = turn(record)
     return Task(
         identity=identity,
         kind=lifecycle.title,

@@ -81,7 +81,6 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
         due = getattr(record, "due_on", None)
         steps = view.steps(request, record)
         primary = next((step for step in steps if step.forward), None)
-        lifecycle = view.lifecycle
         return Page(
             record=record,
             title=view.title(record),
@@ -101,7 +100,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             due_on=due,
             late=due is not None and due < day,
             days_left=inbox.days_left(session, day, {due}).get(due) if due else None,
-            turn=lifecycle.onward(record.status) if lifecycle else None,
+            turn=inbox.turn(record),
             done=done_of(view, request),
             extra=view.extra(session, record, by, granted),
         )
