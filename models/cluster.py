@@ -223,7 +223,7 @@ class Cluster:
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         # The server inherits the pipes of pg_ctl start and would hold them open for ever: give it none.
         quiet = subprocess.DEVNULL if command[1] == "start" else subprocess.PIPE
-        identity = {"user": UNPRIVILEGED_UID, "group": UNPRIVILEGED_UID, "extra_groups": []} if self._root else {}
+        user = UNPRIVILEGED_UID if self._root else None
         return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -233,5 +233,7 @@ class Cluster:
             cwd="/",
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "Asia/Shanghai"},
             check=False,
-            **identity,  # type: ignore[call-overload]
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )

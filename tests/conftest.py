@@ -5,7 +5,6 @@
 `as_`        `with as_(county.township.clerk) as session:` one committed transaction of the application's role
 `owner`      `with owner() as session:` one committed transaction of the owner, past every row policy
 `session`    an open owner's session for the length of a test, for factories and verbs; never committed by itself
-`sandboxes`  the police, the budget system and the banks as processes of their own
 
 `PG=15` runs everything on Debian's PostgreSQL 15.
 """
