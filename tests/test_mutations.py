@@ -62,8 +62,8 @@ MUTATIONS = (
     Mutation(
         "token check",
         "admin/middleware.py",
-        "CSRF",
-        "CSRF",
+        "if not genuine(request, form, found.csrf_token):",
+        "if found is None:",
         "test_a_state_change_without_the_sessions_token_is_refused",
     ),
     Mutation(
@@ -103,7 +103,8 @@ def run_eight(copy: Path, test: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, *(["-k", test] if test else [])],
         cwd=copy,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("YIKATONG", "PYTEST"))} | {"PYTHONPATH": str(copy)},
+        env={k: v for k, v in os.environ.items() if not k.startswith(("YIKATONG", "PYTEST"))}
+        | {"PYTHONPATH": str(copy)},
         capture_output=True,
         text=True,
         timeout=300,

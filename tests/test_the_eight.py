@@ -15,6 +15,7 @@ from policies.moves import move
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, StepNotPossible
 from tests.conftest import As, Owner
+from tests.console import running
 from tests.factories import World, a_roster
 
 
@@ -105,3 +106,12 @@ def test_a_booking_that_does_not_sum_to_zero_is_refused(county: World, owner: Ow
     with pytest.raises(IntegrityError, match="借贷不平"), owner() as session:
         number = session.execute(entry, {"county": county.code}).scalar_one()
         session.execute(side, {"county": county.code, "entry": number})
+
+
+def test_a_state_change_without_the_sessions_token_is_refused(county: World, owner: Owner):
+    number = stored(owner, county, RosterStatus.ON_NOTICE)
+    with running() as console, console.client(county.township.head) as client:
+        answer = client.post("/console/roster/action/endorse", data={"pks": str(number), "attested": "yes"})
+    with owner() as session:
+        assert roster_of(session, number).status == RosterStatus.ON_NOTICE
+    assert answer.status_code == 403

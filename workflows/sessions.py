@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 import pyotp
 from pwdlib import PasswordHash
@@ -17,16 +17,12 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
 from sqlmodel import Session
 
-from models.base import Labelled
 from models.crypto import ring
-from models.divisions import Level, scope_range
-from models.officers import ActingOfficer, Role, Scope
-from models.organisations import OrganisationKind
+from models.officers import ActingOfficer, Role
 from models.settings import settings
 from policies.clock import ZONE, today
 from policies.refusals import Refused
-
-Member = TypeVar("Member", bound=Labelled)
+from workflows.queue import officer_from
 
 LOCK_AFTER = 5
 LOCK_FOR = timedelta(minutes=15)
@@ -191,7 +187,7 @@ def posts_of(session: Session, officer_id: int) -> tuple[PostChoice, ...]:
         text("select post_id, organisation, role from posts_of(:officer, :day)"),
         {"officer": officer_id, "day": today(session)},
     )
-    return tuple(PostChoice(row.post_id, f"{row.organisation}{_member(Role, row.role).label}") for row in rows)
+    return tuple(PostChoice(row.post_id, f"{row.organisation}{Role(row.role).label}") for row in rows)
 
 
 def find(session: Session, token: str) -> LiveSession | None:
@@ -206,53 +202,7 @@ def find(session: Session, token: str) -> LiveSession | None:
     ).one_or_none()
     if row is None:
         return None
-    return LiveSession(acting_officer(session, row), row.csrf_token, posts_of(session, row.officer_id))
-
-
-def officer_in_post(session: Session, post_id: int) -> ActingOfficer | None:
-    """Return who holds a post today (jobs act as the officer who started them); None when the post has ended."""
-    row = session.execute(
-        text("select * from officer_in_post(:post, :day)"), {"post": post_id, "day": today(session)}
-    ).one_or_none()
-    return None if row is None else acting_officer(session, row)
-
-
-def _member(kind: type[Member], value: str) -> Member:
-    return next(member for member in kind if member == value)
-
-
-def acting_officer(session: Session, row: Any) -> ActingOfficer:
-    """Return the acting officer of a row of `session_find` or `officer_in_post`, with the scope of the post."""
-    level, kind = _member(Level, row.level), _member(OrganisationKind, row.kind)
-    return ActingOfficer(
-        officer_id=row.officer_id,
-        person=row.person,
-        name=row.name,
-        post_id=row.post_id,
-        role=_member(Role, row.role),
-        organisation_id=row.organisation_id,
-        organisation=row.organisation,
-        kind=kind,
-        level=level,
-        division_code=row.division_code,
-        sector=row.sector,
-        scope=_scope(session, row.division_code, level, kind),
-    )
-
-
-def _scope(session: Session, code: str, level: Level, kind: OrganisationKind) -> Scope:
-    """A league's finance bureau doesn't supervise its region-direct city: one hole in its range (DESIGN D2)."""
-    start, end = scope_range(code, level)
-    if level is not Level.LEAGUE or kind is not OrganisationKind.FINANCE:
-        return Scope(start, end)
-    direct = session.execute(
-        text(
-            "select code from divisions where region_direct_finance and level = 'county'"
-            " and code >= :start and code < :end order by code limit 1"
-        ),
-        {"start": start, "end": end},
-    ).scalar_one_or_none()
-    return Scope(start, end) if direct is None else Scope(start, end, *scope_range(direct, Level.COUNTY))
+    return LiveSession(officer_from(session, row), row.csrf_token, posts_of(session, row.officer_id))
 
 
 def recheck(candidate: Candidate | None, password: str) -> None:
