@@ -1,6 +1,7 @@
 """Tasks by name: thin calls of workflows, each idempotent; one that must wait for the outside is retried."""
 
 from procrastinate import RetryStrategy
+from procrastinate.jobs import Status
 
 from jobs.sweeps import sweep_all
 from models.base import REGION_CODE
@@ -18,9 +19,10 @@ from workflows.statements import RECONCILE, run_reconciliation
 UNTIL_ANSWERED = RetryStrategy(wait=2, linear_wait=1, retry_exceptions=[Waiting])
 """2, 3, 4 … seconds between tries, without end: a closed counter opens again."""
 
-SWEEP_CRON = "*/5 * * * * *"
-STALLED_AFTER_S = 10
-HEARTBEAT_S = 2
+SWEEP_CRON = "* * * * * */5"
+"""Every five seconds: the sixth field is the seconds."""
+STALLED_AFTER_S = 6
+HEARTBEAT_S = 1
 
 
 @queue.task(name=DELIVER, retry=UNTIL_ANSWERED)
@@ -64,6 +66,9 @@ def sweep(timestamp: int) -> None:
 @queue.periodic(cron=SWEEP_CRON)
 @queue.task(name="rescue", queueing_lock="rescue", pass_context=False)
 async def rescue(timestamp: int) -> None:
-    """Hand the jobs of a killed worker to a living one."""
+    """Hand the jobs of a killed worker to a living one; a sweep is not repeated, the next one is queued already."""
     for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
-        await queue.job_manager.retry_job(job)
+        if job.queueing_lock is not None and job.id is not None:
+            await queue.job_manager.finish_job_by_id_async(job.id, status=Status.ABORTED, delete_job=False)
+        else:
+            await queue.job_manager.retry_job(job)

@@ -118,7 +118,7 @@ def test_a_worker_killed_at_any_moment_pays_every_line_exactly_once(seed: int, s
         assert figures["paid_fen"] == roster.amount_fen
         (paid,) = scene.rosters()
         assert (paid.status, paid.paid_fen) == (RosterStatus.PAID, roster.amount_fen)
-        assert scene.sandboxes.bank.ledger()["payments"]["paid"]["count"] == roster.line_count
+        assert scene.sandboxes.bank.ledger()["payments"]["ACCC"]["count"] == roster.line_count
 
 
 def half_posted(session: Session) -> bool:

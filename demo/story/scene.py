@@ -135,10 +135,10 @@ class Scene:
 
     def start_worker(self) -> None:
         """Start a worker process."""
-        log = (self.home / "worker.log").open("ab")
-        self.worker = subprocess.Popen(
-            [sys.executable, "-m", "jobs"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        with (self.home / "worker.log").open("ab") as log:
+            self.worker = subprocess.Popen(
+                [sys.executable, "-m", "jobs"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def stop_worker(self, *, kill: bool = False) -> None:
         """Stop the worker: kindly, or as a power cut would."""
