@@ -11,6 +11,7 @@ from integrations.budget_system import HOT_TOPIC
 from models.rosters import Roster
 from policies.moves import title_of
 from policies.refusals import Refused
+from workflows import results
 
 SHOWN_ROWS = 20
 
@@ -80,8 +81,8 @@ LINES = text(
             and d.status in ('reserved', 'pending', 'sent', 'unknown', 'paid')) as in_flight
     from roster_lines l
     where l.division_code = :division and l.roster_id = :roster and l.state = 'active'
-        and not exists (select 1 from disbursements d where d.county_code = l.county_code and d.line_id = l.id
-            and d.status <> 'cancelled')
+        and not exists (select 1 from disbursements d where d.division_code = :division and d.roster_id = :roster
+            and d.line_id = l.id and d.status <> 'cancelled')
     order by l.sequence
     """
 )
@@ -92,8 +93,8 @@ PAID_ELSEWHERE = text(
     where l.division_code = :division and l.roster_id = :roster and l.state = 'active' and l.entitlement_key in (
         select p.entitlement_key from entitlements_paid((select array_agg(x.entitlement_key) from roster_lines x
             where x.division_code = :division and x.roster_id = :roster and x.state = 'active')) p)
-        and not exists (select 1 from disbursements d where d.county_code = l.county_code and d.line_id = l.id
-            and d.status <> 'cancelled')
+        and not exists (select 1 from disbursements d where d.division_code = :division and d.roster_id = :roster
+            and d.line_id = l.id and d.status <> 'cancelled')
     order by l.sequence
     """
 )
@@ -105,12 +106,14 @@ def open_lines(session: Session, roster: Roster) -> list[OpenLine]:
     Raises NothingToOrder, AccountGone, AgentAccountMissing, EntitlementTaken.
     """
     keys = {"division": roster.division_code, "roster": roster.id}
-    rows = session.execute(LINES, keys).all()
+    with results.by_hash(session):
+        rows = session.execute(LINES, keys).all()
+        paid_elsewhere = set(session.execute(PAID_ELSEWHERE, keys).scalars())
     if not rows:
         raise NothingToOrder(title=title_of(roster))
     _refuse(roster, AccountGone, [row.sequence for row in rows if row.homeless])
     _refuse(roster, AgentAccountMissing, [row.sequence for row in rows if row.agent_account_id is None])
-    taken = {row.sequence for row in rows if row.in_flight} | set(session.execute(PAID_ELSEWHERE, keys).scalars())
+    taken = {row.sequence for row in rows if row.in_flight} | paid_elsewhere
     _refuse(roster, EntitlementTaken, sorted(taken))
     return [OpenLine(row.id, row.sequence, row.amount_fen, row.agent_account_id) for row in rows]
 

@@ -38,6 +38,11 @@ TAKE_ACCOUNTS = text(
 
 COPY = text(
     """
+    with former as materialized (
+        select line_id, max(attempt) + 1 as attempt from disbursements
+        where county_code = :county and line_id in (select line_id from failures where county_code = :county
+            and id = any (:ids)) group by line_id
+    )
     insert into disbursements (county_code, division_code, roster_id, line_id, line_sequence, project_id, order_id,
         indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen, payee_name,
         account_number, account_is_card, bank_code, status, reason_code, reason, failure_class)
@@ -48,8 +53,7 @@ COPY = text(
     from failures f
     join disbursements d on d.county_code = f.county_code and d.id = f.disbursement_id
     join roster_lines l on l.county_code = f.county_code and l.id = f.line_id
-    cross join lateral (select max(x.attempt) + 1 as attempt from disbursements x
-        where x.county_code = d.county_code and x.line_id = d.line_id) n
+    join former n on n.line_id = d.line_id
     where f.county_code = :county and f.id = any (:ids)
     """
 )

@@ -97,11 +97,12 @@ def apply_results(session: Session, batch: BankBatch, file: ResultFile, *, by: A
         results.note(session, batch, file.message_id[:35], "批次号不符", "回盘文件属于另一批次，未处理")
         return Applied(exceptions=1)
     results.stage(session, file)
-    if file.rest is not None:
-        results.add_rest(session, batch, file.rest, today(session))
-    results.judge(session, batch)
-    results.claim(session, batch)
-    paid, failed = results.write(session, batch, today(session))
+    with results.by_hash(session):
+        if file.rest is not None:
+            results.add_rest(session, batch, file.rest, today(session))
+        results.judge(session, batch)
+        results.claim(session, batch)
+        paid, failed = results.write(session, batch, today(session))
     exceptions = results.note_misfits(session, batch)
     if paid:
         _book(session, batch, paid)

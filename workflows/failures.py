@@ -71,7 +71,7 @@ INSERT = text(
     select d.division_code, d.county_code, d.roster_id, d.line_id, d.line_sequence, d.id, d.order_id, r.project_name,
         r.sector, d.payee_name, d.amount_fen, k.class, d.reason, k.route, 'open', 1, cast(:moment as timestamptz), ''
     from unnest(cast(:ids as bigint[])) as one (id)
-    join disbursements d on d.county_code = :county and d.id = one.id
+    join disbursements d on d.county_code = :county and d.batch_id = :batch and d.id = one.id
     join rosters r on r.division_code = d.division_code and r.id = d.roster_id
     join unnest(cast(:classes as text[]), cast(:routes as text[])) as k (class, route)
         on k.class = case when d.status = 'reversed' then 'returned' else d.failure_class end
@@ -93,9 +93,10 @@ ACCOUNTS = text(
 
 def open_(session: Session, batch: BankBatch, disbursement_ids: Sequence[int], *, by: ActingOfficer) -> None:
     """Open a failure for each failed attempt, with its way by Article 21; the bank's notices reach the accounts."""
-    keys = {"county": batch.division_code, "ids": list(disbursement_ids)}
+    keys = {"county": batch.division_code, "batch": batch.id, "ids": list(disbursement_ids)}
     told = {"classes": [str(kind) for kind in ROUTES], "routes": [str(route) for route in ROUTES.values()]}
-    session.execute(INSERT, keys | told | {"moment": now(session)})
+    with results.by_hash(session):
+        session.execute(INSERT, keys | told | {"moment": now(session)})
     notices = session.execute(ACCOUNTS, keys | {"classes": [str(kind) for kind in BANK_NOTICES]})
     for kind, ids in notices:
         move_many(session, Account, BANK_NOTICES[kind], ids, by=by, facts={"batch": batch.number})
@@ -105,7 +106,8 @@ FORMER = text(
     """
     select f.id from failures f
     join disbursements d on d.county_code = f.county_code and d.line_id = f.line_id
-    where d.county_code = :county and d.id = any (:ids) and d.attempt > 1 and f.status = 'reissued'
+    where d.county_code = :county and d.batch_id = :batch and d.attempt > 1 and f.status = 'reissued'
+        and d.id in (select unnest(cast(:ids as bigint[])))
         and f.disbursement_id <> d.id
     """
 )
@@ -117,8 +119,9 @@ def conclude(
     """Conclude what a file answered: former failures of its lines, and where their rosters stand. （第二十一条）"""
     for ids, verb in ((paid, "settle"), (failed, "fail_again")):
         if ids:
-            keys = {"county": batch.division_code, "ids": list(ids)}
-            former = session.execute(FORMER, keys).scalars().all()
+            keys = {"county": batch.division_code, "batch": batch.id, "ids": list(ids)}
+            with results.by_hash(session):
+                former = session.execute(FORMER, keys).scalars().all()
             move_many(session, Failure, verb, former, by=by, facts={"batch": batch.number})
     settle_rosters(session, batch.division_code, [*paid, *failed], by=by)
 
@@ -131,13 +134,12 @@ PAID_SUMS = text(
     """
 )
 
-UNPAID = text(
+WHOLE = text(
     """
-    select r.id, not exists (
-        select 1 from roster_lines l where l.division_code = r.division_code and l.roster_id = r.id
-            and l.state = 'active' and not exists (select 1 from disbursements d where d.county_code = l.county_code
-                and d.line_id = l.id and d.status = 'paid')) as whole
-    from rosters r where r.county_code = :county and r.id = any (:ids)
+    select bool_and(d.line_id is not null) from roster_lines l
+    left join disbursements d on d.division_code = :division and d.roster_id = :roster and d.line_id = l.id
+        and d.status = 'paid'
+    where l.division_code = :division and l.roster_id = :roster and l.state = 'active'
     """
 )
 
@@ -151,11 +153,13 @@ def _settle(session: Session, county_code: str, roster_ids: Sequence[int], by: A
     keys = {"county": county_code, "ids": list(roster_ids)}
     session.flush()
     session.execute(PAID_SUMS, keys)
-    for roster_id, whole in session.execute(UNPAID, keys).all():
+    for roster_id in roster_ids:
         roster = session.exec(
             select(Roster).where(Roster.id == roster_id).with_for_update().execution_options(populate_existing=True)
         ).one()
-        verb = _roster_step(roster, whole)
+        with results.by_hash(session):
+            found = session.execute(WHOLE, {"division": roster.division_code, "roster": roster.id}).scalar_one()
+        verb = _roster_step(roster, bool(found) or found is None)
         if verb:
             move(session, roster, verb, by=by, facts={"paid_fen": roster.paid_fen})
 

@@ -89,18 +89,22 @@ def _draft_one(session: Session, roster: Roster, share: Share, number: str, by: 
 
 LINES = text(
     """
+    with former as materialized (
+        select line_id, max(attempt) as attempt from disbursements
+        where county_code = :county and division_code = :division and roster_id = :roster group by line_id
+    )
     insert into disbursements (county_code, division_code, roster_id, line_id, line_sequence, project_id, order_id,
         indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen, payee_name,
         account_number, account_is_card, bank_code, status, reason_code, reason, failure_class)
     select l.county_code, l.division_code, l.roster_id, l.id, l.sequence, :project, o.order_id, o.indicator_id,
-        o.agent_account_id, n.attempt, left(l.county_code, 6) || 'L' || l.id || 'A' || n.attempt, l.entitlement_key,
-        l.amount_fen, l.payee_name, l.account_number, coalesce(l.account_is_card, true), l.bank_code, 'reserved',
+        o.agent_account_id, coalesce(f.attempt, 0) + 1,
+        left(l.county_code, 6) || 'L' || l.id || 'A' || coalesce(f.attempt, 0) + 1, l.entitlement_key, l.amount_fen,
+        l.payee_name, l.account_number, coalesce(l.account_is_card, true), l.bank_code, 'reserved',
         '', '', ''
     from unnest(cast(:lines as bigint[]), cast(:orders as bigint[]), cast(:indicators as bigint[]),
         cast(:agents as bigint[])) as o (line_id, order_id, indicator_id, agent_account_id)
-    join roster_lines l on l.county_code = :county and l.id = o.line_id
-    cross join lateral (select coalesce(max(d.attempt), 0) + 1 as attempt from disbursements d
-        where d.county_code = l.county_code and d.line_id = l.id) n
+    join roster_lines l on l.county_code = :county and l.division_code = :division and l.id = o.line_id
+    left join former f on f.line_id = l.id
     """
 )
 
@@ -112,6 +116,8 @@ def _write_lines(session: Session, roster: Roster, orders: Sequence[PaymentOrder
         {
             "project": roster.project_id,
             "county": roster.county_code,
+            "division": roster.division_code,
+            "roster": roster.id,
             "lines": [line for line, _ in pairs],
             "orders": [order.id for _, order in pairs],
             "indicators": [order.indicator_id for _, order in pairs],
