@@ -134,10 +134,17 @@ def _do_step(verb: str) -> Callable[..., Any]:
             ]
             return await pages.render(request, "results", title=f"{step.label}：办理结果", results=told, view=self)
         if results[0] is not None:
-            return await pages.refused(request, results[0], [(targets[0].title, self.url_of(targets[0].record))])
+            return await pages.refused(request, results[0], _ways_out(self, targets[0], results[0]))
         return RedirectResponse(f"{self.url_of(targets[0].record)}?done={verb.strip('_')}", status_code=303)
 
     return do
+
+
+def _ways_out(view: ConsoleView, target: Target, refusal: Refused) -> list[tuple[str, str]]:
+    """Return where to go from a refusal: to the warnings that caused it, or to the record."""
+    page = view.url_of(target.record)
+    warnings = [("查看预警", f"{page}?tab=roster_warnings")] if getattr(refusal, "hits", ()) else []
+    return [*warnings, (target.title, page)]
 
 
 async def _take(

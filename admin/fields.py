@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from models.base import DivisionCode, Labelled, Table
 from models.crypto import Sealed
+from models.warnings import Light
 from policies.clock import ZONE
 from policies.identities import mask_card, mask_id, mask_name, mask_phone
 from policies.refusals import Refused
@@ -189,7 +190,13 @@ def _kind(column: sa.Column[Any]) -> str:
 
 
 def hits_of(refusal: Refused) -> list[dict[str, Any]]:
-    """Return the warnings that a refusal names, as plain rows: rule, article, message, line."""
-    hits = refusal.fields.get("hits") or ()
-    wanted = ("light", "rule_code", "rule", "rule_name", "name", "article", "message", "line_sequence", "line", "count")
-    return [{key: getattr(hit, key) for key in wanted if hasattr(hit, key)} for hit in hits]
+    """Return the warnings that a refusal names, ready for the page: light, place, rule, message. （第十八条）"""
+    return [
+        {
+            "light": next((light for light in Light if light == hit.light), Light.RED),
+            "place": f"序号 {hit.sequence}" if hit.sequence else "全册",
+            "rule": hit.name,
+            "message": hit.message,
+        }
+        for hit in getattr(refusal, "hits", ())
+    ]

@@ -22,6 +22,7 @@ from tests.factories import (
     second_account,
 )
 from workflows import payment_orders
+from workflows.rules import seed_rules
 
 BASE = "/console"
 
@@ -138,6 +139,45 @@ class TestRefusals:
         with console.client(county.township.clerk) as client:
             page = client.get(f"{BASE}/roster/details/{roster}")
             assert "退回原因：第 1 行面积与台账不符" in page.text
+
+    def test_a_red_light_is_explained_line_by_line_with_the_way_to_it(self, console, county, owner):
+        with owner() as session:
+            seed_rules(session)
+        roster = roster_in(owner, county, RosterStatus.ENDORSED, lines=[a_line(), a_line(deceased=True)])
+        with console.client(county.township.clerk) as client:
+            answer = post(client, "/roster/action/report", pks=roster)
+            assert answer.status_code == 409
+            for words in ("死亡人员领取", "序号 2", "红灯", "第十八条", f"details/{roster}?tab=roster_warnings"):
+                assert words in answer.text, words
+            page = client.get(f"{BASE}/roster/details/{roster}").text
+            assert "红灯：死亡人员领取，1 笔" in page and "第十六条第一项" in page
+        assert status_of(owner, roster) == "endorsed"
+
+
+class TestPosts:
+    def test_an_officer_of_two_posts_switches_and_the_old_forms_lose_their_token(self, console, county, owner):
+        officer = county.township.clerk
+        with owner() as session:
+            session.execute(
+                sa.text(
+                    "insert into posts (division_code, officer_id, organisation_id, role, valid_from)"
+                    " select division_code, :officer, id, 'clerk', '2024-01-01' from organisations where id = :other"
+                ),
+                {"officer": officer.officer_id, "other": county.second_township.organisation_id},
+            )
+            post_id = session.execute(sa.text("select max(id) from posts")).scalar_one()
+        here = roster_in(owner, county, RosterStatus.DRAFT)
+        with console.client(officer) as client:
+            old = token_of(client.get(f"{BASE}/").text)
+            assert client.get(f"{BASE}/roster/details/{here}").status_code == 200
+            assert client.post(f"{BASE}/post", data={"csrf_token": old, "post": post_id}).status_code == 303
+            assert client.get(f"{BASE}/roster/details/{here}").status_code == 404
+            assert client.post(f"{BASE}/post", data={"csrf_token": old, "post": post_id}).status_code == 403
+
+    def test_nobody_switches_to_a_post_of_somebody_else(self, console, county, owner):
+        with console.client(county.township.clerk) as client:
+            assert post(client, "/post", post=county.finance.reviewer.post_id).status_code == 303
+            assert county.township.clerk.post in client.get(f"{BASE}/").text
 
 
 class TestButtons:
