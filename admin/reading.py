@@ -25,6 +25,17 @@ async def reading(question: Callable[[Session], Answer]) -> Answer:
         return await session.run_sync(question)  # type: ignore[arg-type]
 
 
+async def reading_aside(by: ActingOfficer, question: Callable[[Session], Answer]) -> Answer:
+    """Answer a long question (an export) read only in a worker thread, so that no page waits for it."""
+
+    def run() -> Answer:
+        with transaction(by) as session:
+            session.execute(text("set transaction read only"))
+            return question(session)
+
+    return await anyio.to_thread.run_sync(run)
+
+
 async def doing(by: ActingOfficer, verb: str, record: str, work: Callable[[Session], Answer]) -> Answer:
     """Run one verb in its own transaction, off the event loop; a refusal is recorded by the edge and raised on."""
 

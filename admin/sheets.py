@@ -119,17 +119,34 @@ def tab_of(view: ConsoleView, request: Request, by: ActingOfficer) -> str:
     return "todo" if mine and not searching else "all"
 
 
+def asked_for(view: ConsoleView, request: Request) -> list[Any]:
+    """Return the conditions of the list that the address asks for: page, totals and export share them."""
+    by = who(request)
+    return [*conditions(view, request, by), *tab_condition(view, tab_of(view, request, by), by)]
+
+
+def ordered(selected: Any, view: ConsoleView, tab: str) -> Any:
+    """Return the select in the order of the list: own work by deadline, else the newest first."""
+    model: Any = view.model
+    if tab == "todo" and hasattr(model, "due_on"):
+        return selected.order_by(model.due_on.asc().nulls_last(), model.id)
+    keys = [getattr(model, name.lstrip("-")) for name in view.order]
+    return selected.order_by(
+        *(key.desc() if name.startswith("-") else key for key, name in zip(keys, view.order, strict=True))
+    )
+
+
 async def sheet(view: ConsoleView, request: Request) -> Sheet:
     """Return the list page that the address asks for."""
     by, page = who(request), page_number(request)
     tab = tab_of(view, request, by)
     fields = view.fields(view.column_list)  # type: ignore[arg-type]
-    where = [*conditions(view, request, by), *tab_condition(view, tab, by)]
+    where = asked_for(view, request)
 
     def question(session: Session) -> tuple[list[Row], int, int | None]:
         selected = view.scoped(by).where(*where)
         count, total = _totals(session, view, selected)
-        statement = _ordered(selected, view, tab).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
+        statement = ordered(selected, view, tab).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
         names, day = division_names(session), inbox.today(session)
         rows = [
             Row(record.id, view.url_of(record), view.row(record, fields, names), _late(record, day))
@@ -157,7 +174,11 @@ async def sheet(view: ConsoleView, request: Request) -> Sheet:
         ],
         steps=_bulk_steps(view, request) if tab == "todo" else [],
         forms=view.offered(request),
-        links={"previous": _link(request, page=str(page - 1)), "next": _link(request, page=str(page + 1))},
+        links={
+            "previous": _link(request, page=str(page - 1)),
+            "next": _link(request, page=str(page + 1)),
+            "export": f"{view.root_url}export.xlsx{_link(request, page='', tab=tab)}",
+        },
         searched="key" in request.query_params,
     )
 
@@ -165,16 +186,6 @@ async def sheet(view: ConsoleView, request: Request) -> Sheet:
 def _late(record: Any, day: Any) -> bool:
     due = getattr(record, "due_on", None)
     return due is not None and due < day
-
-
-def _ordered(selected: Any, view: ConsoleView, tab: str) -> Any:
-    model: Any = view.model
-    if tab == "todo" and hasattr(model, "due_on"):
-        return selected.order_by(model.due_on.asc().nulls_last(), model.id)
-    keys = [getattr(model, name.lstrip("-")) for name in view.order]
-    return selected.order_by(
-        *(key.desc() if name.startswith("-") else key for key, name in zip(keys, view.order, strict=True))
-    )
 
 
 def _totals(session: Session, view: ConsoleView, selected: Any) -> tuple[int, int | None]:

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from admin.base import ConsoleView
+from admin.exports import workbook
 from admin.reading import doing, form_of, reading, who
 from models.jobs import StoredFile
 from models.settings import settings
 from policies.clock import ZONE, advance, today
 from policies.refusals import NotFound
 from policies.working_days import next_working_day
-from workflows.files import content_of
+from workflows.files import XLSX, content_of
 
 LONGEST_QUERY = 64
 
@@ -61,6 +62,14 @@ class ToolsView(BaseView):
             raise NotFound
         disposition = f"attachment; filename*=UTF-8''{quote(file.name)}"
         return Response(content, media_type=file.media_type, headers={"Content-Disposition": disposition})
+
+    @expose("/{of}/export.xlsx", identity="export")
+    async def export(self, request: Request) -> Response:
+        """Send the list as a workbook, masked as on the page."""
+        view = _view(request, request.path_params["of"])
+        content = await workbook(view, request)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.name)}.xlsx"}
+        return Response(content, media_type=XLSX, headers=headers)
 
     @expose("/clock", methods=["POST"], identity="clock")
     async def clock(self, request: Request) -> Response:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 
 import httpx
+import openpyxl
 import pyotp
 import pytest
 import sqlalchemy as sa
@@ -269,6 +271,19 @@ class TestMasks:
             for path in paths:
                 text = client.get(path).text
                 assert not any(number in text for number in plain if number), path
+
+    def test_an_export_holds_the_same_rows_masked_and_no_formula(self, console, county, filled, owner):
+        with owner() as session:
+            session.execute(sa.text("update members set name = '=1+1' where id = :id"), {"id": filled["member"]})
+            number = session.get_one(Member, filled["member"]).id_number
+        with console.client(county.township.clerk) as client:
+            content = client.get(f"{BASE}/member/export.xlsx").content
+        sheet = openpyxl.load_workbook(BytesIO(content)).active
+        cells = [str(cell.value) for row in sheet.iter_rows() for cell in row]
+        assert sheet.max_row == 3 and not any(number in text for text in cells)
+        assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+        with console.client(county.other_county.township.clerk) as client:
+            assert openpyxl.load_workbook(BytesIO(client.get(f"{BASE}/member/export.xlsx").content)).active.max_row == 1
 
     def test_a_reveal_asks_a_reason_and_is_recorded(self, console, county, filled, owner):
         with console.client(county.township.clerk) as client:
