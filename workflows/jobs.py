@@ -1,4 +1,4 @@
-"""Jobs as officers follow them: started, refused, failed, cancelled; apart from the record's own status (DESIGN D10)."""
+"""Jobs as officers follow them: started, refused, failed, cancelled; apart from the record's status (DESIGN D10)."""
 
 from collections.abc import Callable
 
@@ -71,7 +71,8 @@ def follow(job_id: int, post_id: int, work: Callable[[int, int], None]) -> None:
     except Waiting as waiting:
         with transaction(keeper) as session:
             session.execute(
-                text("update jobs set message = :why where id = :job"), {"why": f"等待对方系统恢复：{waiting}", "job": job_id}
+                text("update jobs set message = :why where id = :job"),
+                {"why": f"等待对方系统恢复：{waiting}", "job": job_id},
             )
         raise
     except Exception:
