@@ -32,7 +32,7 @@ from tests.conftest import Owner
 from tests.factories import World, a_line, again
 from tests.money import SWEEP, Money, deliver_all, sandboxes_in
 from workflows import bank_batches, disbursements, journal, outbox, payment_orders
-from workflows.bank_batches import NothingToPay
+from workflows.bank_batches import FileUnwritable, NothingToPay
 
 PAID = Verdict("paid", "ACCC", "", "", "")
 CLOSED = Verdict("failed", "RJCT", "AC04", "账户已销户", "closed")
@@ -128,6 +128,13 @@ class TestPrepare:
             stored = session.exec(select(StoredFile)).one()
             assert first.agent_account.encode() in first.content
             assert first.agent_account.encode() not in stored.content
+
+    def test_a_file_that_cannot_be_written_is_refused_at_the_release(self, money: Money):
+        with money.owner() as session:
+            batch = bank_batches.prepare(session, money.fund_by_hand(session), by=money.finance.clerk)
+            session.execute(sa.text("update disbursements set payee_name = '' where line_sequence = 1"))
+        with pytest.raises(FileUnwritable, match="收款人"):
+            money.do(money.finance.reviewer, bank_batches.release, batch)
 
 
 class TestResults:

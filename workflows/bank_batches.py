@@ -1,6 +1,7 @@
 """The verbs of a bank batch: prepared, released, sent once, answered in parts, settled. （第二十条）"""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from integrations import banks
-from integrations.errors import Rejected, Unavailable, Unreadable
+from integrations.errors import Rejected, Unavailable, Unreadable, Unwritable
 from integrations.iso20022 import pain001, pain002
 from integrations.iso20022.pain001 import CreditTransfer, CreditTransferFile
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement
@@ -20,6 +21,7 @@ from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from policies.clock import ZONE, now, today
 from policies.deadlines import BATCH_SENDING
 from policies.enforcement import allow
+from policies.identities import CNAPS_LENGTH
 from policies.lifecycles import Desk
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE
 from policies.moves import begin, move, move_many, require_desk, title_of
@@ -29,7 +31,7 @@ from policies.working_days import add_working_days
 from workflows import corrections, disbursements, results
 from workflows.files import XML, content_of, store
 from workflows.numbers import next_numbers
-from workflows.outbox import TOPICS, Topic, ask, principal
+from workflows.outbox import TOPICS, Topic, ask
 from workflows.payment_orders import agent_account
 
 TOPIC = "bank_batch"
@@ -38,6 +40,10 @@ KEPT_DAYS = 90
 
 class NothingToPay(Refused):
     """{title}没有待发放的明细：都已列入代发批次；请在“代发批次”页查看办理进度（第二十条）。"""
+
+
+class FileUnwritable(Refused):
+    """{title}不能生成代发报文：{problem}；请退回经办，更正收款人或账户后重新生成批次（第二十条）。"""
 
 
 class NothingCorrected(Refused):
@@ -137,8 +143,12 @@ def prepare_corrections(session: Session, *, by: ActingOfficer) -> list[BankBatc
 
 
 def release(session: Session, batch: BankBatch, *, by: ActingOfficer, opinion: str = "") -> BankBatch:
-    """Release a batch: it is sent to the agent bank by itself, once for ever. （第二十条）"""
+    """Release a batch: its file is fixed and sent to the agent bank by itself, once for ever. （第二十条）
+
+    Raises FileUnwritable.
+    """
     _allow(session, batch, "release", by)
+    _fix_file(session, batch, by)
     move(session, batch, "release", by=by, opinion=opinion)
     ask(session, TOPIC, batch.number, batch)
     return batch
@@ -186,26 +196,31 @@ class Answer:
 
 
 def _sending(session: Session, message: OutboxMessage) -> Sending:
-    """Return the batch as it is sent; the file is written once, so that a second sending has the same content."""
+    """Return the batch as it was released: a second sending has the very same content."""
     batch = _locked(session, message.record_id)
     order = _order(session, batch)
     account, _ = agent_account(session, order)
-    if batch.file_id is None:
-        content = write(session, batch, order)
-        file = store(
-            session,
-            f"{batch.number}.xml",
-            content,
-            by=principal(batch.division_code),
-            division_code=batch.division_code,
-            media_type=XML,
-            days=KEPT_DAYS,
-        )
-        batch.file_id = file.id
-        session.flush()
-    else:
-        content = content_of(session, batch.file_id)
+    content = content_of(session, batch.file_id)
     return Sending(batch.number, content, account.number, order.pay_app_no or "", order.credited_at is not None)
+
+
+def _fix_file(session: Session, batch: BankBatch, by: ActingOfficer) -> None:
+    """Write the batch's file and keep it sealed: what is released is what is sent. Raises FileUnwritable."""
+    try:
+        content = write(session, batch, _order(session, batch))
+    except Unwritable as problem:
+        raise FileUnwritable(title=title_of(batch), problem=problem.fields["problem"]) from problem
+    file = store(
+        session,
+        f"{batch.number}.xml",
+        content,
+        by=by,
+        division_code=batch.division_code,
+        media_type=XML,
+        days=KEPT_DAYS,
+    )
+    batch.file_id = file.id
+    session.flush()
 
 
 def _order(session: Session, batch: BankBatch) -> PaymentOrder:
@@ -217,33 +232,33 @@ def _order(session: Session, batch: BankBatch) -> PaymentOrder:
 def write(session: Session, batch: BankBatch, order: PaymentOrder) -> bytes:
     """Return the batch's pain.001 file. （第二十条） Raises Unwritable."""
     account, bank = agent_account(session, order)
-    file = CreditTransferFile(
-        message_id=batch.number,
-        created_at=now(session),
-        execution_on=today(session),
-        debtor_name=account.name,
-        debtor_account=account.number,
-        debtor_bank_code=bank.cnaps,
-        payment_count=batch.line_count,
-        total_fen=batch.amount_fen,
-        payments=_payments(session, batch),
-    )
-    return pain001.write(file)
+    with closing(_payments(session, batch)) as payments:
+        file = CreditTransferFile(
+            message_id=batch.number,
+            created_at=now(session),
+            execution_on=today(session),
+            debtor_name=account.name,
+            debtor_account=account.number,
+            debtor_bank_code=bank.cnaps,
+            payment_count=batch.line_count,
+            total_fen=batch.amount_fen,
+            payments=payments,
+        )
+        return pain001.write(file)
 
 
-def _payments(session: Session, batch: BankBatch) -> Iterator[CreditTransfer]:
+def _payments(session: Session, batch: BankBatch) -> Generator[CreditTransfer, None, None]:
     line: Any = Disbursement
-    rows = session.execute(
+    statement = (
         sa.select(line.end_to_end_id, line.amount_fen, line.payee_name, line.account_number, line.bank_code)
         .where(line.county_code == batch.division_code, line.batch_id == batch.id)
         .order_by(line.roster_id, line.line_sequence)
         .execution_options(yield_per=2000)
     )
-    for row in rows:
-        bank_code = row.bank_code if len(row.bank_code) == 12 else ""
-        yield CreditTransfer(
-            row.end_to_end_id, row.amount_fen, row.payee_name, row.account_number, bank_code, batch.project_name[:140]
-        )
+    memo = batch.project_name[:140]
+    with session.execute(statement) as rows:
+        for number, fen, name, account, code in rows:
+            yield CreditTransfer(number, fen, name, account, code if len(code) == CNAPS_LENGTH else "", memo)
 
 
 def _send(sending: Sending) -> Answer:
