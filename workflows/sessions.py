@@ -41,6 +41,12 @@ class LoginLocked(Refused):
     status_code = 401
 
 
+class CodeUsed(Refused):
+    """该动态口令已使用过。请等待验证器显示新的动态口令（最多 30 秒）后再登录。"""
+
+    status_code = 401
+
+
 class NoPost(Refused):
     """您目前没有在任岗位，不能办理业务。请联系安全管理员核对任职信息。"""
 
@@ -124,7 +130,7 @@ def _candidate(row: Any) -> Candidate | None:
 def check(candidate: Candidate | None, password: str, code: str = "") -> int:
     """Return the step of the one-time code once password and code are right; takes its time, holds no connection.
 
-    Raises LoginWrong (whose `.keep` counts the failure), LoginLocked.
+    Raises LoginWrong (whose `.keep` counts the failure), LoginLocked, CodeUsed.
     """
     right = hasher().verify(password, candidate.password_hash if candidate else _nobody())
     if candidate is None:
@@ -136,16 +142,19 @@ def check(candidate: Candidate | None, password: str, code: str = "") -> int:
         wrong = LoginWrong()
         wrong.keep = lambda session: count_failure(session, candidate.officer_id)
         raise wrong
+    if step <= candidate.totp_last_step:
+        raise CodeUsed
     return step
 
 
 def _code_step(candidate: Candidate, code: str) -> int | None:
+    """Return the step whose code was typed, used or not; None when it is nobody's."""
     if candidate.totp_secret is None:
         return candidate.totp_last_step + 1
     totp = pyotp.TOTP(candidate.totp_secret, interval=TOTP_PERIOD)
     now = totp.timecode(candidate.at)
     for step in (now, now - 1, now + 1):
-        if hmac.compare_digest(totp.generate_otp(step), code.strip()) and step > candidate.totp_last_step:
+        if hmac.compare_digest(totp.generate_otp(step).encode(), code.strip().encode()):
             return step
     return None
 
