@@ -10,6 +10,7 @@ from models.database import transaction
 from models.officers import ActingOfficer
 from policies.clock import now
 from workflows import bank_batches, payment_orders, statements
+from workflows.import_rows import clear_abandoned
 
 log = structlog.get_logger()
 
@@ -24,20 +25,36 @@ def purge_files(by: ActingOfficer) -> int:
         return int(done.rowcount)  # type: ignore[attr-defined]
 
 
+def purge_imports(by: ActingOfficer) -> int:
+    """Purge the staged rows of imports whose job ended without them. （第三十条）"""
+    with transaction(by) as session:
+        return clear_abandoned(session)
+
+
 SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "funding": payment_orders.ask_funding,
     "results": bank_batches.fetch_results,
+    "settled": bank_batches.close_settled,
     "statements": statements.reconcile_accounts,
+    "imports": purge_imports,
     "files": purge_files,
 }
 
 
 def sweep_all(by: ActingOfficer) -> dict[str, int]:
-    """Run each sweep; one whose other side is away waits for the next round and is logged."""
+    """Run each sweep; one whose other side is away waits for the next round and is logged.
+
+    A sweep that breaks doesn't keep the others from running. Raises ExceptionGroup of what broke.
+    """
     counts: dict[str, int] = {}
+    broken: list[Exception] = []
     for name, sweep in SWEEPS.items():
         try:
             counts[name] = sweep(by)
         except (Unavailable, Unknown) as away:
             log.warning("sweep waits", sweep=name, problem=type(away).__name__)
+        except Exception as problem:
+            broken.append(problem)
+    if broken:
+        raise ExceptionGroup("定时任务出错", broken)
     return counts

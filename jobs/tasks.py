@@ -1,7 +1,7 @@
 """Tasks by name: thin calls of workflows, each idempotent; one that must wait for the outside is retried."""
 
-from procrastinate import RetryStrategy
-from procrastinate.jobs import Status
+from procrastinate import BaseRetryStrategy, RetryDecision
+from procrastinate.jobs import Job, Status
 
 from jobs.sweeps import sweep_all
 from models.base import REGION_CODE
@@ -16,8 +16,20 @@ from workflows.outbox import DELIVER, deliver
 from workflows.queue import queue
 from workflows.statements import RECONCILE, run_reconciliation
 
-UNTIL_ANSWERED = RetryStrategy(wait=2, linear_wait=1, retry_exceptions=[Waiting])
-"""2, 3, 4 … seconds between tries, without end: a closed counter opens again."""
+LONGEST_PAUSE_S = 60
+
+
+class UntilAnswered(BaseRetryStrategy):
+    """2, 3, 4 … seconds between tries, at most a minute, without end: a closed counter opens again."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Try again only what waits for the outside; anything else is a bug and stays failed."""
+        if not isinstance(exception, Waiting):
+            return None
+        return RetryDecision(retry_in={"seconds": min(2 + job.attempts, LONGEST_PAUSE_S)})
+
+
+UNTIL_ANSWERED = UntilAnswered()
 
 SWEEP_CRON = "* * * * * */5"
 """Every five seconds: the sixth field is the seconds."""

@@ -256,8 +256,8 @@ def purge(session: Session, record: RosterImport) -> None:
 ABANDONED = """
 with dead as (
     update roster_imports i set status = 'cancelled'
-    where i.division_code = :division and i.status = 'received' and exists (
-        select 1 from jobs j where j.division_code = :division and j.kind = 'import_roster'
+    where i.status = 'received' and exists (
+        select 1 from jobs j where j.division_code = i.division_code and j.kind = 'import_roster'
             and j.arguments ->> 'import_id' = i.id::text and j.status in ('failed', 'refused', 'cancelled'))
     returning i.division_code, i.id
 )
@@ -265,6 +265,6 @@ delete from import_rows r using dead where r.division_code = dead.division_code 
 """
 
 
-def clear_abandoned(session: Session, division_code: str) -> None:
-    """End the imports whose job has ended without them, and purge their rows. （第三十条）"""
-    session.execute(sa.text(ABANDONED), {"division": division_code})
+def clear_abandoned(session: Session) -> int:
+    """End the imports in scope whose job has ended without them, and purge their rows; return how many. （第三十条）"""
+    return int(session.execute(sa.text(ABANDONED)).rowcount)  # type: ignore[attr-defined]

@@ -102,7 +102,7 @@ def receive(
         received_by=by.officer_id,
     )
     standards_of(session, project, record)
-    clear_abandoned(session, by.division_code)
+    clear_abandoned(session)
     require_new_file(session, record, under_way=True)
     record.file_id = store(session, name, content, by=by, division_code=by.division_code).id or 0
     session.add(record)
