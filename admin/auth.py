@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from admin import pages
 from admin.answers import ARGON
-from admin.middleware import BASE, COOKIE, same_origin
+from admin.middleware import BASE, COOKIE, fits, same_origin
 from admin.reading import as_nobody, form_of, reading, who
 from models.crypto import ring
 from models.settings import settings
@@ -24,6 +24,7 @@ from workflows import sessions
 
 LOGIN_COOKIE = "yikatong_login"
 HOME = f"{BASE}/"
+LOGIN_BODY = 16 * 1024
 
 
 class Doorkeeper(AuthenticationBackend):
@@ -104,6 +105,8 @@ async def login(request: Request) -> Response:
     """Log in: the form's own token, then password and one-time code, then a session on the server."""
     if request.method == "GET":
         return await login_page(request)
+    if not fits(request, LOGIN_BODY):
+        return await pages.error(request, 413, "登录信息过长，请返回登录页重新输入。")
     form = await request.form()
     cookie, token = request.cookies.get(LOGIN_COOKIE, ""), str(form.get("csrf_token", ""))
     if not cookie or not hmac.compare_digest(token.encode(), _login_token(cookie).encode()) or not same_origin(request):

@@ -235,6 +235,11 @@ class ConsoleView(ModelView):
         """Return what can be done with a row of this view on another record's tab: label and address."""
         return [(form.label, f"{self.root_url}form/{form.slug}?pk={row.id}") for form in self.offered(request, row)]
 
+    def links(self, record: Any) -> list[tuple[str, str]]:
+        """Return what can be downloaded or opened from a record's head: label and address."""
+        present = [field for field in self.fields(self.file_columns) if getattr(record, field.name)]
+        return [(f"下载{field.title}", f"{self.root_url}file/{record.id}/{field.name}") for field in present]
+
     def get_details_columns(self) -> list[str]:
         """Return what the detail tab shows: everything a person can read, unless the view says otherwise."""
         declared = getattr(self, "column_details_list", None)

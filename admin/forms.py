@@ -37,7 +37,8 @@ async def _page(
     def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any]]:
         record = view.find(session, by, key) if form.on_record else None
         choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
-        return record, blockers(session, record, by) if record is not None else [], choices
+        shown = blockers(session, record, by) if record is not None and not form.asks else []
+        return record, shown, choices
 
     record, found, choices = await reading(question)
     if not form.offered(granted, by, record):

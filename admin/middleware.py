@@ -150,9 +150,15 @@ def _to_login(request: Request) -> Response:
 
 
 async def _read_form(request: Request) -> FormData | None:
-    if int(request.headers.get("content-length", "0") or 0) > MAX_BODY:
+    if not fits(request, MAX_BODY):
         return None
     return await request.form(max_part_size=MAX_BODY)
+
+
+def fits(request: Request, limit: int) -> bool:
+    """Tell whether the body says its length and keeps within the limit."""
+    length = request.headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= limit
 
 
 def same_origin(request: Request) -> bool:

@@ -65,6 +65,10 @@ class SubsidyProjectView(ConsoleView, model=SubsidyProject):
         ),
     )
 
+    def links(self, record: Any) -> list[tuple[str, str]]:
+        """Return the empty workbook that townships fill in. （第十六条）"""
+        return [("下载清册模板", f"{self.root_url}template/{record.id}")]
+
     def scoped(self, by: ActingOfficer) -> Any:
         """Return the whole catalogue: everyone beneath its owner reads it. （第八条）"""
         return sa.select(SubsidyProject)

@@ -88,6 +88,7 @@ class RosterView(ConsoleView, model=Roster):
             "roster_id",
             ("round", "mode", "statement", "published_at", "ends_at", "line_count"),
             P.NOTICE_VIEW,
+            link="notice",
             order="-round",
         ),
         Related(
@@ -277,6 +278,21 @@ class RosterWarningView(ConsoleView, model=RosterWarning):
         speakable = record is not None and record.live and record.light != Light.RED and not record.explanation
         wanted = ("explain", "acknowledge") if speakable and record.light == Light.BLUE else ("explain",)
         return [form for form in super().offered(request, record) if speakable and form.slug in wanted]
+
+
+class NoticeView(ConsoleView, model=Notice):
+    """公示：就是公众看到的那份，内容已固定。"""
+
+    permission = P.NOTICE_VIEW
+    column_list = ["round", "mode", "published_at", "ends_at", "line_count"]
+    title_field = "round"
+    headline = ("round", "mode", "statement", "published_at", "ends_at", "line_count")
+    noun = "notice"
+    record_template = "notice"
+
+    def row_links(self, request: Any, row: Any) -> list[tuple[str, str]]:
+        """Return the way to the notice as the public reads it."""
+        return [("公示内容", self.url_of(row))]
 
 
 class ObjectionView(ConsoleView, model=Objection):

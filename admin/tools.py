@@ -3,6 +3,7 @@
 from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
+import anyio
 from sqladmin import BaseView, expose
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from models.settings import settings
 from policies.clock import ZONE, advance, today
 from policies.refusals import NotFound
 from policies.working_days import next_working_day
+from reports.sheets.templates import write_template
 from workflows.files import XLSX, content_of
 
 LONGEST_QUERY = 64
@@ -62,6 +64,15 @@ class ToolsView(BaseView):
             raise NotFound
         disposition = f"attachment; filename*=UTF-8''{quote(file.name)}"
         return Response(content, media_type=file.media_type, headers={"Content-Disposition": disposition})
+
+    @expose("/subsidy-project/template/{key}", identity="template")
+    async def template(self, request: Request) -> Response:
+        """Send the empty roster workbook of a project."""
+        view, by = _view(request, "subsidy-project"), who(request)
+        project = await reading(lambda session: view.find(session, by, request.path_params["key"]))
+        content = await anyio.to_thread.run_sync(write_template, project)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(project.name)}{quote('清册模板')}.xlsx"}
+        return Response(content, media_type=XLSX, headers=headers)
 
     @expose("/{of}/export.xlsx", identity="export")
     async def export(self, request: Request) -> Response:

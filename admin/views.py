@@ -15,7 +15,7 @@ from admin.money import (
 )
 from admin.oversight import BulletinView, EventView, JobView, RefusalView
 from admin.projects import SubsidyProjectView
-from admin.rosters import ObjectionView, RosterLineView, RosterView, RosterWarningView
+from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
 from admin.tools import ToolsView
 
@@ -24,6 +24,7 @@ VIEWS: tuple[type[Any], ...] = (
     RosterImportView,
     RosterLineView,
     RosterWarningView,
+    NoticeView,
     ObjectionView,
     BudgetIndicatorView,
     PaymentOrderView,

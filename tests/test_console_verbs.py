@@ -254,6 +254,23 @@ def drafted_order(session, county: World) -> int:
         return payment_orders.draft(own, own.get_one(Roster, roster.id), by=county.department.second_clerk)[0].id
 
 
+class TestNotice:
+    def test_the_notice_is_shown_as_the_public_reads_it(self, console, county, owner):
+        roster = roster_in(owner, county, RosterStatus.DRAFT, lines=[a_line(name="包·乌日汗"), a_line()])
+        with console.client(county.township.clerk) as client:
+            assert post(client, "/roster/action/publish-notice", pks=roster, mode="online").status_code == 303
+            tab = client.get(f"{BASE}/roster/details/{roster}?tab=notices").text
+            assert "公示内容" in tab
+            page = client.get(f"{BASE}/notice/details/1").text
+            assert "发放清册的公示" in page and "150.00" in page and "包·乌日汗" not in page
+
+    def test_the_empty_workbook_of_a_project_can_be_downloaded(self, console, county, owner):
+        with console.client(county.township.clerk) as client:
+            page = client.get(f"{BASE}/subsidy-project/details/1").text
+            assert "下载清册模板" in page
+            assert client.get(f"{BASE}/subsidy-project/template/1").content[:2] == b"PK"
+
+
 class TestClock:
     def test_the_demo_button_moves_business_time_to_the_next_working_day(self, console, county, owner):
         with owner() as session:
