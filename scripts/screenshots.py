@@ -18,15 +18,16 @@ FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-ne
 OUT = Path(__file__).parent.parent / "docs" / "screenshots"
 SIZES = {1440: 900, 390: 844}
 FIRST_ROW = "tbody tr td a"
+WARNINGS = "main .tabs a:has-text('预警')"
 SHOTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        "aorunsumo.clerk",
+        "changsheng.clerk",
         (
             ("inbox", "/console/", ""),
             ("roster", "/console/roster/list", FIRST_ROW),
             ("confirm", "/console/roster/list", f"{FIRST_ROW} >> .acts .btn-primary"),
-            ("warnings", "/console/roster/list", f"{FIRST_ROW} >> text=预警"),
-            ("explanation", "/console/roster/list", f"{FIRST_ROW} >> text=预警 >> text=按规则说明预警"),
+            ("warnings", "/console/roster/list", f"{FIRST_ROW} >> {WARNINGS}"),
+            ("explanation", "/console/roster/list", f"{FIRST_ROW} >> {WARNINGS} >> text=按规则说明预警"),
         ),
     ),
     (
