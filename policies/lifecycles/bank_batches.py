@@ -6,44 +6,27 @@ from policies.deadlines import BANK_PAYMENT, BATCH_SENDING
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Desk, Lifecycle, Step
 from policies.permissions import Permission as P
 
+# fmt: off
 BANK_BATCH_LIFECYCLE = Lifecycle(
     "bank_batch",
     "代发批次",
     (
-        # fmt: off
-        Step(
-            "release",
-            S.PREPARED,
-            S.RELEASED,
-            P.BATCH_RELEASE,
-            "复核发送",
-            Desk.FINANCE_REVIEWER,
-            BATCH_SENDING,
-            (OPINION, PASSWORD),
-            consequence="报文自动发送至代理金融机构，资金到账后 3 个工作日内发放完毕。",
-        ),
-        Step(
-            "cancel",
-            S.PREPARED,
-            S.REFUSED,
-            P.BATCH_RELEASE,
-            "退回经办",
-            Desk.FINANCE_REVIEWER,
-            asks=(REASON,),
-            forward=False,
-            consequence="批次作废，明细回到待发送。",
-        ),
+        Step("release", S.PREPARED, S.RELEASED, P.BATCH_RELEASE, "复核发送", Desk.FINANCE_REVIEWER, BATCH_SENDING,
+             (OPINION, PASSWORD), consequence="报文自动发送至代理金融机构，资金到账后 3 个工作日内发放完毕。"),
+        Step("cancel", S.PREPARED, S.REFUSED, P.BATCH_RELEASE, "退回经办", Desk.FINANCE_REVIEWER, asks=(REASON,),
+             forward=False, consequence="批次作废，明细回到待发送。"),
         Step("send", S.RELEASED, S.SENT, label="已发送", due=BATCH_SENDING),
         Step("accept", S.SENT, S.ACCEPTED, label="银行已受理", due=BANK_PAYMENT),
         Step("refuse", S.SENT, S.REFUSED, label="银行拒收"),
         Step("settle", S.SENT, S.SETTLED, label="结果已返回"),
         Step("settle", S.ACCEPTED, S.SETTLED, label="结果已返回", due=BANK_PAYMENT),
         Step("close", S.SETTLED, S.CLOSED, label="办结"),
-        # fmt: on
     ),
     ends=frozenset({S.CLOSED, S.REFUSED}),
 )
+# fmt: on
 
+# fmt: off
 DISBURSEMENT_LIFECYCLE = Lifecycle(
     "disbursement",
     "发放明细",
@@ -62,3 +45,4 @@ DISBURSEMENT_LIFECYCLE = Lifecycle(
     ),
     ends=frozenset({D.PAID, D.FAILED, D.REVERSED, D.CANCELLED}),
 )
+# fmt: on
