@@ -15,6 +15,9 @@ from policies.refusals import ReasonMissing, Refused
 from workflows import sessions
 from workflows.edges import note_refusal
 
+LARGEST = Decimal(10) ** 8
+"""More than any quantity or standard: beyond it stands a typing error."""
+
 ARGON = anyio.CapacityLimiter(2)
 """Argon2 is slow on purpose: never more than two at once, never on the event loop."""
 
@@ -69,7 +72,10 @@ _READERS: dict[str, Callable[[str], Any]] = {"number": Decimal, "integer": int, 
 
 def _read(text: str, step: str, ask: Ask) -> Any:
     try:
-        return _READERS[ask.kind](text)
+        value = _READERS[ask.kind](text)
+        if isinstance(value, Decimal) and not (value.is_finite() and abs(value) < LARGEST):
+            raise ValueError(ask.name)
+        return value
     except (InvalidOperation, ValueError) as wrong:
         form = "日期，如 2024-05-01" if ask.kind == "date" else "数字"
         raise ReasonMissing(step=step, field=f"{ask.label}（须为{form}）") from wrong

@@ -10,8 +10,10 @@ from models.events import Event, Refusal
 from models.jobs import Job, JobStatus
 from policies.lifecycles import Ask
 from policies.permissions import Permission as P
+from reports.bulletins import families
 
-FAMILIES = (("periodic", "发放情况通报（第三十三条）"),)
+FAMILIES = tuple((family.code, f"{family.title}（{family.article}）") for family in families().values())
+"""One file each in `reports/bulletins/`: a new family appears here by itself."""
 
 
 class BulletinView(ConsoleView, model=Bulletin):

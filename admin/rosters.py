@@ -17,6 +17,7 @@ from policies.lifecycles import Ask
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.permissions import Permission as P
 from workflows.blockers import EDITABLE
+from workflows.payment_orders import DRAFTABLE
 
 REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
@@ -172,7 +173,7 @@ class RosterView(ConsoleView, model=Roster):
             call("payment_orders", "draft_for_roster"),
             consequence="按“预算指标×代发户”拆分支付单并占用指标（第十九条），由本部门审核岗复核。",
             on_record=True,
-            statuses=(RosterStatus.FINAL,),
+            statuses=DRAFTABLE,
         ),
     )
 
@@ -216,6 +217,15 @@ class RosterLineView(ConsoleView, model=RosterLine):
             consequence="该明细恢复正常，随清册发放。",
             on_record=True,
         ),
+        Form(
+            "change-amount",
+            "更正",
+            P.ROSTER_EDIT,
+            call("roster_lines", "change_amount"),
+            (Ask("quantity", "数量", "number"), Ask("standard", "补贴标准（元）", "number"), REASON),
+            consequence="金额按数量×标准重新计算；已公示的，须重新公示并由负责人再次审核（第十六条第三项）。",
+            on_record=True,
+        ),
     )
 
     def url_of(self, record: Any) -> str:
@@ -224,7 +234,11 @@ class RosterLineView(ConsoleView, model=RosterLine):
 
     def offered(self, request: Any, record: Any = None) -> list[Form]:
         """Return what can be done with a line in its state, while the roster is with the township."""
-        states = {"stop": (LineState.ACTIVE, LineState.HELD), "hold": (LineState.ACTIVE,)}
+        states = {
+            "stop": (LineState.ACTIVE, LineState.HELD),
+            "hold": (LineState.ACTIVE,),
+            "change-amount": (LineState.ACTIVE,),
+        }
         away = (LineState.HELD, LineState.STOPPED)
         return [
             form

@@ -280,3 +280,32 @@ class TestClock:
             assert post(client, "/clock").status_code == 303
         with owner() as session:
             assert session.execute(sa.text("select moved_by from business_clock")).scalar_one() > before
+
+
+class TestCorrectingALine:
+    def line_of(self, owner, roster: int) -> int:
+        with owner() as session:
+            return session.execute(
+                sa.text("select id from roster_lines where roster_id = :id"), {"id": roster}
+            ).scalar_one()
+
+    @pytest.mark.parametrize("wrong", ["NaN", "Infinity", "1e30", "十亩"])
+    def test_what_is_no_quantity_is_refused_in_words(self, console, county, owner, wrong):
+        line = self.line_of(owner, roster_in(owner, county, RosterStatus.DRAFT))
+        with console.client(county.township.clerk) as client:
+            answer = post(
+                client, "/roster-line/form/change-amount", pks=line, quantity=wrong, standard="15", reason="核实面积"
+            )
+            assert answer.status_code == 400 and "数量（须为数字）" in answer.text
+
+    def test_a_published_amount_that_changes_asks_for_a_new_notice(self, console, county, owner):
+        roster = roster_in(owner, county, RosterStatus.ON_NOTICE)
+        line = self.line_of(owner, roster)
+        with console.client(county.township.clerk) as client:
+            answer = post(
+                client, "/roster-line/form/change-amount", pks=line, quantity="9.5", standard="15", reason="核实面积"
+            )
+            assert answer.status_code == 303
+            assert "重新公示" in client.get(f"{BASE}/roster/details/{roster}").text
+            assert post(client, "/roster/action/reopen", pks=roster).status_code == 303
+        assert status_of(owner, roster) == "draft"

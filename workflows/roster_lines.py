@@ -25,6 +25,10 @@ EDITABLE = (RosterStatus.DRAFT, RosterStatus.ON_NOTICE, RosterStatus.ENDORSED, R
 """Where the township may still adjust lines, and where a check may run."""
 
 
+THOUSANDTH, TEN_THOUSANDTH = Decimal("0.001"), Decimal("0.0001")
+"""What a quantity and a standard are kept to; the amount is computed from what is kept."""
+
+
 class LineStateWrong(Refused):
     """{title}序号 {sequence} 的明细当前为“{state}”，不能办理“{step}”；请刷新后核对明细状态。"""
 
@@ -106,6 +110,7 @@ def change_amount(
     """
     roster = _roster_of(session, line)
     _allow_edit(session, roster, by, "更正金额", reason)
+    quantity, standard = quantity.quantize(THOUSANDTH, ROUND_HALF_UP), standard.quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
     amount_fen = line_amount_fen(quantity, standard)
     if amount_fen <= 0:
         raise AmountWrong(title=title_of(roster), sequence=line.sequence, quantity=quantity, standard=standard)
