@@ -32,7 +32,7 @@ World = Annotated[Path | None, typer.Option(help="世界文件（JSON 行）：�
 def police(port: Port, folder: Folder, world: World = None) -> None:
     """公安联网核查沙箱。
 
-    示例：yikatong sandbox police --port 9001 --folder /tmp/sb --world world.jsonl
+    示例：yikatong sandbox police --port 9001 --folder .yikatong/sb --world world.jsonl
     """
     _sandbox("police", port, folder, world)
 
@@ -43,7 +43,7 @@ def budget(
 ) -> None:
     """预算管理一体化沙箱。
 
-    示例：yikatong sandbox budget --port 9002 --folder /tmp/sb --world world.jsonl
+    示例：yikatong sandbox budget --port 9002 --folder .yikatong/sb --world world.jsonl
     """
     _sandbox("budget", port, folder, world, bank_url)
 
@@ -52,7 +52,7 @@ def budget(
 def bank(port: Port, folder: Folder, world: World = None) -> None:
     """代理银行沙箱。
 
-    示例：yikatong sandbox bank --port 9003 --folder /tmp/sb --world world.jsonl
+    示例：yikatong sandbox bank --port 9003 --folder .yikatong/sb --world world.jsonl
     """
     _sandbox("bank", port, folder, world)
 
