@@ -120,6 +120,14 @@ class Sessions:
             await _to_login(request)(scope, receive, send)
             return
         scope["live"], scope["token"] = found, token
+        try:
+            await self._serve(request, found, receive, send)
+        finally:
+            # Uploads are spooled to files of their own: they end with the request, not when memory is swept.
+            await request.close()
+
+    async def _serve(self, request: Request, found: sessions.LiveSession, receive: Receive, send: Send) -> None:
+        scope = request.scope
         if request.method not in SAFE:
             form = await _read_form(request)
             if form is None:

@@ -16,8 +16,8 @@ from models.warnings import Light, RosterWarning
 from policies.lifecycles import Ask
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.permissions import Permission as P
-from workflows.blockers import EDITABLE
 from workflows.payment_orders import DRAFTABLE
+from workflows.roster_lines import EDITABLE
 
 REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")

@@ -17,9 +17,9 @@ from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning, WarningRule
 from policies.clock import now
 from policies.lifecycles import LIFECYCLES, Desk
+from workflows.roster_lines import EDITABLE
 
 ARTICLE_18 = "第十八条"
-EDITABLE = (RosterStatus.DRAFT, RosterStatus.ON_NOTICE, RosterStatus.ENDORSED, RosterStatus.RETURNED)
 
 
 @dataclass(frozen=True)
