@@ -42,6 +42,15 @@ Owner = Callable[[], AbstractContextManager[Session]]
 As = Callable[[ActingOfficer | None], AbstractContextManager[Session]]
 
 
+SLOW_FIRST = ("test_crash", "test_mutations", "test_story", "test_console_chain", "test_launcher", "test_browser")
+"""Files of a minute or more: begun first, so that no worker is left alone with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first; everything else keeps its order."""
+    items.sort(key=lambda item: SLOW_FIRST.index(item.path.stem) if item.path.stem in SLOW_FIRST else len(SLOW_FIRST))
+
+
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A folder that PostgreSQL's own user may enter, gone after the run."""

@@ -186,7 +186,7 @@ def reconciled(office: Office) -> None:
     assert {statement.status for statement in office.all(Statement)} == {ReconciliationStatus.AGREED}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_county_pays_its_rosters_through_the_console_alone(office: Office):
     roster = reviewed(office)
     assert roster.status == RosterStatus.FINAL

@@ -102,7 +102,7 @@ def sent_batches(scene: Scene, seed: int, roster: Roster) -> list[BankBatch]:
     return batches
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_worker_killed_at_any_moment_pays_every_line_exactly_once(seed: int, server: str, home: Path):
     with Scene(database_of(server, f"crash_{seed}"), home / f"crash{seed}", quiet=True) as scene:
