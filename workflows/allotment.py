@@ -11,7 +11,7 @@ from integrations.budget_system import HOT_TOPIC
 from models.rosters import Roster
 from policies.moves import title_of
 from policies.refusals import Refused
-from workflows import results
+from workflows.plans import by_hash
 
 SHOWN_ROWS = 20
 
@@ -106,7 +106,7 @@ def open_lines(session: Session, roster: Roster) -> list[OpenLine]:
     Raises NothingToOrder, AccountGone, AgentAccountMissing, EntitlementTaken.
     """
     keys = {"division": roster.division_code, "roster": roster.id}
-    with results.by_hash(session):
+    with by_hash(session):
         rows = session.execute(LINES, keys).all()
         paid_elsewhere = set(session.execute(PAID_ELSEWHERE, keys).scalars())
     if not rows:

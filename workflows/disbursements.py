@@ -24,6 +24,7 @@ from policies.lifecycles.bank_batches import DISBURSEMENT_LIFECYCLE
 from policies.moves import record_event
 from policies.working_days import add_working_days
 from workflows import failures, journal, results
+from workflows.plans import by_hash
 
 OPEN = (BankBatchStatus.SENT, BankBatchStatus.ACCEPTED)
 
@@ -97,7 +98,7 @@ def apply_results(session: Session, batch: BankBatch, file: ResultFile, *, by: A
         results.note(session, batch, file.message_id[:35], "批次号不符", "回盘文件属于另一批次，未处理")
         return Applied(exceptions=1)
     results.stage(session, file)
-    with results.by_hash(session):
+    with by_hash(session):
         if file.rest is not None:
             results.add_rest(session, batch, file.rest, today(session))
         results.judge(session, batch)

@@ -20,6 +20,7 @@ from policies.moves import move, move_many, record_event, require_desk, title_of
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, ReasonMissing, Refused
 from workflows import accounts, results
+from workflows.plans import by_hash
 
 RETURNED = "returned"
 """The class of a payment that came back after it had been paid (退汇)."""
@@ -95,7 +96,7 @@ def open_(session: Session, batch: BankBatch, disbursement_ids: Sequence[int], *
     """Open a failure for each failed attempt, with its way by Article 21; the bank's notices reach the accounts."""
     keys = {"county": batch.division_code, "batch": batch.id, "ids": list(disbursement_ids)}
     told = {"classes": [str(kind) for kind in ROUTES], "routes": [str(route) for route in ROUTES.values()]}
-    with results.by_hash(session):
+    with by_hash(session):
         session.execute(INSERT, keys | told | {"moment": now(session)})
     notices = session.execute(ACCOUNTS, keys | {"classes": [str(kind) for kind in BANK_NOTICES]})
     for kind, ids in notices:
@@ -120,7 +121,7 @@ def conclude(
     for ids, verb in ((paid, "settle"), (failed, "fail_again")):
         if ids:
             keys = {"county": batch.division_code, "batch": batch.id, "ids": list(ids)}
-            with results.by_hash(session):
+            with by_hash(session):
                 former = session.execute(FORMER, keys).scalars().all()
             move_many(session, Failure, verb, former, by=by, facts={"batch": batch.number})
     settle_rosters(session, batch.division_code, [*paid, *failed], by=by)
@@ -157,7 +158,7 @@ def _settle(session: Session, county_code: str, roster_ids: Sequence[int], by: A
         roster = session.exec(
             select(Roster).where(Roster.id == roster_id).with_for_update().execution_options(populate_existing=True)
         ).one()
-        with results.by_hash(session):
+        with by_hash(session):
             found = session.execute(WHOLE, {"division": roster.division_code, "roster": roster.id}).scalar_one()
         verb = _roster_step(roster, bool(found) or found is None)
         if verb:

@@ -4,8 +4,7 @@ Each listed payment gets one verdict: paid, failed, known (answered so before), 
 conflict (two answers in one file), contradiction (against what is settled), taken (the entitlement is paid already).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import text
@@ -37,14 +36,6 @@ STAGE = text(
         cast(:outcomes as text[]), cast(:codes as text[]), cast(:reasons as text[]), cast(:classes as text[]))
     """
 )
-
-
-@contextmanager
-def by_hash(session: Session) -> Iterator[None]:
-    """Join whole batches by hash: row policies hide from the planner how many rows there are (LIMITS section 7)."""
-    session.execute(text("select set_config('enable_nestloop', 'off', true)"))
-    yield
-    session.execute(text("select set_config('enable_nestloop', 'on', true)"))
 
 
 def stage(session: Session, file: ResultFile) -> None:

@@ -23,6 +23,7 @@ from policies.permissions import Permission
 from policies.refusals import Refused, SamePersonTwice
 from policies.rules.book import check_rule, levels_above
 from policies.rules.compiler import compile_gate
+from workflows.plans import by_hash
 
 SEED = Path(__file__).parent.parent / "data" / "seed_rules.csv"
 NOUN = "warning_rule"
@@ -132,7 +133,8 @@ def try_rule(session: Session, rule: WarningRule, roster: Roster, *, by: ActingO
     allow(session, by, Permission.RULE_VIEW, roster)
     sql, parameters = compile_gate([rule])
     bound = parameters | {"division_code": roster.division_code, "roster_id": roster.id, "today": today(session)}
-    found = session.execute(sa.text(TRIAL + sql + ") g"), bound).one()
+    with by_hash(session):
+        found = session.execute(sa.text(TRIAL + sql + ") g"), bound).one()
     return Trial(found.hits, found.skipped or "")
 
 

@@ -20,6 +20,7 @@ from policies.permissions import Permission
 from policies.refusals import NotFound, Refused
 from policies.rules.book import rules_in_force
 from policies.rules.compiler import compile_gate
+from workflows.plans import by_hash
 
 SHORTEST_TEXT = 5
 MOST_HITS_TOLD = 500
@@ -252,7 +253,8 @@ def _run(session: Session, roster: Roster, gate: Gate) -> list[str]:
     }
     session.flush()
     session.execute(sa.text(ROOM))
-    session.execute(sa.text(KEEP.format(gate=sql, same=SAME)), parameters | bound | _key(roster))
+    with by_hash(session):
+        session.execute(sa.text(KEEP.format(gate=sql, same=SAME)), parameters | bound | _key(roster))
     return ran
 
 
