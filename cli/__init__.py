@@ -10,6 +10,7 @@ import typer
 import uvicorn
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
+from typer.exceptions import TyperException
 
 from cli import records, sandbox
 from cli.common import console, new_app
@@ -138,16 +139,24 @@ def check(deploy: Annotated[bool, typer.Option("--deploy", help="按生产环境
 
 
 def main() -> NoReturn:
-    """Run the command line; what is known to go wrong ends as one line and exit code 1."""
+    """Run the command line; what is known to go wrong ends as one line: exit code 1, wrong usage 2."""
     try:
-        app(prog_name="yikatong")
+        ended = app(prog_name="yikatong", standalone_mode=False)
+    except TyperException as wrong:
+        option = getattr(getattr(wrong, "param", None), "opts", None)
+        if not str(wrong):  # nothing was asked: the help has been printed
+            sys.exit(2)
+        which = f"参数 {option[0]} 缺失或无效" if option else "没有这个命令或参数"
+        _fail(f"{which}；请在命令后加 --help 查看说明和示例", 2)
+    except typer.Abort:
+        sys.exit(130)
     except KNOWN as problem:
         _fail(str(problem))
     except DBAPIError:
         _fail("数据库连接或语句出错：请检查 YIKATONG_DATABASE_URL，必要时先执行 yikatong migrate")
-    sys.exit(0)
+    sys.exit(ended if isinstance(ended, int) else 0)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 1) -> NoReturn:
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"错误：{message}")
-    sys.exit(1)
+    sys.exit(code)

@@ -141,7 +141,12 @@ class TestImportRoster:
         assert (code, err) == (1, f"错误：没有找到文件 {tmp_path / '无.xlsx'}。\n")
 
     def test_a_missing_option_is_a_usage_error(self, run: Run):
-        assert run("import-roster", "清册.xlsx")[0] == 2
+        code, _, err = run("import-roster", "清册.xlsx")
+        assert (code, err) == (2, "错误：参数 --project 缺失或无效；请在命令后加 --help 查看说明和示例\n")
+
+    def test_what_is_no_port_is_said_in_one_line(self, run: Run):
+        code, _, err = run("demo", "--port", "abc")
+        assert (code, err) == (2, "错误：参数 --port 缺失或无效；请在命令后加 --help 查看说明和示例\n")
 
 
 class TestVerify:
