@@ -61,7 +61,9 @@ class Console(Admin):
         """Show what waits at the officer's desk."""
         by = who(request)
         tasks, names = await reading(lambda session: (inbox.tasks(session, by), division_names(session)))
-        return await pages.render(request, "inbox", title="待办", tasks=tasks, divisions=names, desk=inbox.desk_of(by))
+        return await pages.render(
+            request, "inbox", title="待办", tasks=tasks, divisions=names, desks=inbox.desks_of(by)
+        )
 
     @login_required
     async def list(self, request: Request) -> Response:

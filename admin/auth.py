@@ -18,7 +18,7 @@ from admin.middleware import BASE, COOKIE, fits, same_origin
 from admin.reading import as_nobody, form_of, reading, who
 from models.crypto import ring
 from models.settings import settings
-from policies.enforcement import policy
+from policies.enforcement import permissions_of
 from policies.refusals import Refused
 from workflows import sessions
 
@@ -48,9 +48,7 @@ class Bridge(AuthorizationBackend):
     async def load(self, request: Request) -> None:
         """Load the permissions of the officer's post."""
         by = who(request)
-        request.state.permissions = await reading(
-            lambda session: policy(session).permissions(by.role, by.level, by.kind)
-        )
+        request.state.permissions = await reading(lambda session: permissions_of(session, by))
 
     def has_permission(self, request: Request, identity: str, action: str, obj: Any | None = None) -> bool:
         """Answer for one view: its own permission to look, its steps' permissions to act, nothing else."""

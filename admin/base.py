@@ -61,7 +61,10 @@ class Menu(StrEnum):
     ROSTERS = "清册"
     MONEY = "资金"
     DIFFERENCES = "差错与对账"
+    BANK = "代理银行"
     OVERSIGHT = "监督"
+    PEOPLE = "机构与人员"
+    SECURITY = "安全管理"
 
 
 def call(module: str, verb: str) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from models.bank_batches import BankBatch, Disbursement, DisbursementStatus
 from models.base import Table
 from models.clock import CalendarDay
+from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
@@ -100,15 +101,9 @@ class Task:
         return self.days_left is not None and self.days_left < 0
 
 
-def desk_of(by: ActingOfficer) -> Desk | None:
-    """Return the desk that the officer's post sits at."""
-    return next((desk for desk in Desk if desk.seats(by)), None)
-
-
-def awaited(lifecycle: Lifecycle, by: ActingOfficer) -> tuple[Any, ...]:
-    """Return the statuses in which it is the officer's turn."""
-    desk = desk_of(by)
-    return lifecycle.awaits(desk) if desk else ()
+def desks_of(by: ActingOfficer) -> tuple[Desk, ...]:
+    """Return the desks that the officer's post sits at."""
+    return tuple(desk for desk in Desk if desk.seats(by))
 
 
 def sector_filter(model: Any, by: ActingOfficer) -> list[Any]:
@@ -120,15 +115,30 @@ def sector_filter(model: Any, by: ActingOfficer) -> list[Any]:
 
 def errands(model: type[Table], by: ActingOfficer) -> list[Errand]:
     """Return the officer's errands at a noun."""
-    desk = desk_of(by)
-    return [errand for errand in ERRANDS if errand.model is model and errand.desk == desk]
+    desks = desks_of(by)
+    return [errand for errand in ERRANDS if errand.model is model and errand.desk in desks]
+
+
+def _turns(model: Any, by: ActingOfficer) -> list[Any]:
+    """Return, per desk, the condition that it is this person's turn: not at another desk of the record already."""
+    if model not in LIFECYCLES:
+        return []
+    lifecycle: Lifecycle = LIFECYCLES[model]
+    taken = sa.exists().where(
+        col(DeskHolder.noun) == lifecycle.noun,
+        col(DeskHolder.record_id) == model.id,
+        col(DeskHolder.person) == by.person,
+    )
+    return [
+        sa.and_(model.status.in_(statuses), ~taken.where(col(DeskHolder.desk) != desk))
+        for desk in desks_of(by)
+        if (statuses := lifecycle.awaits(desk))
+    ]
 
 
 def waiting(model: Any, by: ActingOfficer) -> Any:
     """Return the condition that a record waits at the officer's desk; None when nothing of the noun ever does."""
-    steps = awaited(LIFECYCLES[model], by) if model in LIFECYCLES else ()
-    parts = [sa.and_(*errand.where) for errand in errands(model, by)]
-    parts += [model.status.in_(steps)] if steps else []
+    parts = _turns(model, by) + [sa.and_(*errand.where) for errand in errands(model, by)]
     return sa.and_(sa.or_(*parts), *sector_filter(model, by)) if parts else None
 
 
@@ -148,7 +158,7 @@ def tasks(session: Session, by: ActingOfficer) -> list[Task]:
     """Return what waits at the officer's desk, the oldest deadline first."""
     day = today(session)
     found: list[Task] = []
-    for model, identity in NOUNS.items():  # five nouns, one statement each
+    for model, identity in NOUNS.items():  # a handful of nouns, one statement each
         condition = waiting(model, by)
         if condition is None:
             continue
@@ -158,7 +168,8 @@ def tasks(session: Session, by: ActingOfficer) -> list[Task]:
             sa.case(*((sa.and_(*errand.where), errand.label) for errand in mine), else_="") if mine else sa.literal("")
         )
         limits = [errand.due for errand in mine if errand.due is not None]
-        due = sa.func.coalesce(table.due_on, *limits) if limits else table.due_on
+        own = getattr(table, "due_on", sa.literal(None, sa.Date))
+        due = sa.func.coalesce(own, *limits) if limits else own
         statement = sa.select(table, named, due).where(condition).order_by(due.asc().nulls_last(), table.id).limit(PAGE)
         found += [_task(identity, *row) for row in session.execute(statement)]
     left = days_left(session, day, {task.due_on for task in found if task.due_on})
@@ -192,6 +203,13 @@ def turn(record: Any) -> Step | None:
     return next((step for step in steps_of(record) if step.forward and step.desk), None)
 
 
+def _title(record: Any) -> str:
+    """Return how a task names its record: its number, a line's place, or what it calls itself."""
+    if hasattr(record, "line_sequence"):
+        return f"{record.project_name}第{record.line_sequence}行"
+    return str(getattr(record, "number", "") or getattr(record, "title", "") or record.id)
+
+
 def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
     lifecycle = LIFECYCLES[type(record)]
     step = turn(record)
@@ -199,10 +217,10 @@ def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
         identity=identity,
         kind=lifecycle.title,
         record_id=record.id,
-        title=getattr(record, "number", "") or f"{record.project_name}第{record.line_sequence}行",
-        detail=f"{record.project_name} {getattr(record, 'period', '')}".strip(),
+        title=_title(record),
+        detail=f"{getattr(record, 'project_name', '')} {getattr(record, 'period', '')}".strip(),
         division_code=record.division_code,
-        amount_fen=record.amount_fen,
+        amount_fen=getattr(record, "amount_fen", 0),
         status=record.status,
         step=errand or (step.label if step else ""),
         due_on=due_on,

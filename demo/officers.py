@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pyotp
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from demo.people import COUNTY, PLACES, SECOND_COUNTY
 from models.base import REGION_CODE, county_of
 from models.crypto import id_index
 from models.divisions import Division
-from models.officers import Officer, Post, Role
+from models.officers import Officer, OfficerSecret, Post, Role
 from models.organisations import Organisation, OrganisationKind
 from policies.identities import id_check
 from workflows.sessions import hasher
@@ -130,6 +131,10 @@ def load_offices(session: Session, file: Path) -> None:
         accounts.append(account)
         officers.append(_officer(account, _identity(place)))
     people = _insert(session, Officer, officers)
+    session.execute(
+        sa.insert(OfficerSecret),
+        [_secret(account) | {"officer_id": officer} for officer, account in zip(people, accounts, strict=True)],
+    )
     posts = [
         {
             "division_code": office.division_code,
@@ -153,16 +158,10 @@ def renew_accounts(session: Session, file: Path) -> None:
         )
     ).all()
     accounts = [_fresh(row.login, row.name, row.organisation, Role(row.role), row.division_code) for row in rows]
-    for_update = [
-        {
-            "wanted": account.login,
-            "password_hash": hasher().hash(account.password),
-            "totp_secret": account.totp_secret,
-        }
-        for account in accounts
-    ]
-    table = Officer.__table__  # type: ignore[attr-defined]
-    session.connection().execute(sa.update(table).where(table.c.login == sa.bindparam("wanted")), for_update)
+    keys = dict(session.execute(sa.select(Officer.login, Officer.id)).tuples().all())  # type: ignore[call-overload]
+    for_update = [_secret(account) | {"wanted": keys[account.login]} for account in accounts]
+    table = OfficerSecret.__table__  # type: ignore[attr-defined]
+    session.connection().execute(sa.update(table).where(table.c.officer_id == sa.bindparam("wanted")), for_update)
     write_accounts(file, accounts)
 
 
@@ -204,12 +203,16 @@ def _fresh(login: str, name: str, organisation: str, role: Role, division_code: 
 
 def _officer(account: Account, identity: str) -> dict[str, Any]:
     return {
+        "division_code": account.division_code,
         "login": account.login,
         "name": account.name,
+        "person": uuid4().hex,
         "person_index": id_index(identity),
-        "password_hash": hasher().hash(account.password),
-        "totp_secret": account.totp_secret,
     }
+
+
+def _secret(account: Account) -> dict[str, Any]:
+    return {"password_hash": hasher().hash(account.password), "totp_secret": account.totp_secret}
 
 
 def _identity(place: int) -> str:

@@ -1,4 +1,4 @@
-"""Engines and sessions. One `begin` hook writes the acting officer's row scope into every transaction (DESIGN D2)."""
+"""Engines and sessions. One `begin` hook writes the acting officer's ticket into every transaction (DESIGN D2)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,29 +13,20 @@ from sqlmodel import Session
 
 from models.officers import ACTING, ActingOfficer, acting
 from models.settings import settings
+from models.tickets import ticket_of
 
-SCOPE_SQL = (
-    "select set_config('app.scope_from', %s, true), set_config('app.scope_to', %s, true),"
-    " set_config('app.hole_from', %s, true), set_config('app.hole_to', %s, true),"
-    " set_config('app.officer_id', %s, true), set_config('app.person', %s, true)"
-)
+TICKET_SQL = "select set_config('app.ticket', %s, true)"
 
 
-def _write_scope(connection: sa.Connection) -> None:
-    by = ACTING.get()
-    if by is None:
-        values = ("", "", "", "", "", "")
-    else:
-        scope = by.scope
-        values = (scope.start, scope.end, scope.hole_start, scope.hole_end, str(by.officer_id), by.person)
-    connection.exec_driver_sql(SCOPE_SQL, values)
+def _write_ticket(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(TICKET_SQL, (ticket_of(ACTING.get()),))
 
 
 _MADE: list[sa.Engine | AsyncEngine] = []
 
 
 def _hooked(engine: sa.Engine) -> sa.Engine:
-    sa.event.listen(engine, "begin", _write_scope)
+    sa.event.listen(engine, "begin", _write_ticket)
     return engine
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Role(Labelled):
-    """The post an officer holds: 经办岗 clerk, 审核岗 reviewer, 负责人 head, and the three administrators."""
+    """The post an officer holds: 经办岗, 审核岗, 负责人, 专职管理岗 (第三十一条), and the three administrators."""
 
     CLERK = "clerk", "经办岗"
     REVIEWER = "reviewer", "审核岗"
@@ -28,32 +28,47 @@ class Role(Labelled):
     SECURITY_ADMIN = "security_admin", "安全管理员"
     AUDIT_ADMIN = "audit_admin", "审计管理员"
     SYSTEM = "system", "系统任务"
+    REGISTRAR = "registrar", "专职管理岗"
 
 
 class Officer(Table, table=True):
-    """A person who may log in. Two accounts of one person share `person_index`."""
+    """A person who may log in. Two accounts of one natural person share `person`, recognised by `person_index`."""
 
     __tablename__ = "officers"
-    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
     __title__: ClassVar[str] = "用户"
 
     id: int | None = identity()
+    division_code: str = division("所属区划")
     login: str = column("登录名", unique=True)
     name: str = column("姓名")
-    person_index: bytes = column("自然人标识", sa_type=sa.LargeBinary, help="身份证号的盲索引，识别同一人的多个账号")
+    person: str = column("自然人", help="同一人的多个账号相同", index=True)
+    person_index: bytes = column(
+        "身份证盲索引", sa_type=sa.LargeBinary, help="识别同一人的多个账号，随索引密钥轮换", index=True
+    )
+    active: bool = column("在用", True)
+
+
+class OfficerSecret(Table, table=True):
+    """What proves an officer's identity; only SECURITY DEFINER functions reach it. （第三十条）"""
+
+    __tablename__ = "officer_secrets"
+    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
+    __title__: ClassVar[str] = "登录凭据"
+
+    officer_id: int = column("用户", sa_type=sa.BigInteger, primary_key=True, foreign_key="officers.id")
     password_hash: str = column("口令散列")
     totp_secret: str | None = column("动态口令密钥", None, sa_type=Sealed, nullable=True)
     totp_last_step: int = column("已用动态口令步", 0, sa_type=sa.BigInteger, help="防止同一动态口令重复使用")
-    active: bool = column("在用", True)
     failed_logins: int = column("连续失败次数", 0)
     locked_until: datetime | None = moment("锁定至")
+    password_changed_at: datetime | None = moment("口令最近更换时间")
+    must_change: bool = column("须更换口令", False, help="首次登录或重置后")
 
 
 class Post(Table, table=True):
     """An officer's post in an organisation, with its dates of validity."""
 
     __tablename__ = "posts"
-    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
     __title__: ClassVar[str] = "岗位"
 
     id: int | None = identity()
@@ -61,6 +76,7 @@ class Post(Table, table=True):
     officer_id: int = column("用户", sa_type=sa.BigInteger, foreign_key="officers.id", index=True)
     organisation_id: int = column("机构", sa_type=sa.BigInteger, foreign_key="organisations.id")
     role: Role = column("岗位", sa_type=enum_type(Role))
+    sector: str = column("分管领域", "", help="乡镇工作人员按领域分工时填写，空为全部")
     valid_from: date = column("任职起")
     valid_to: date | None = column("任职止", None, nullable=True)
 
@@ -116,12 +132,24 @@ class ActingOfficer:
     level: Level
     division_code: str
     sector: str
+    """The sector that the post is limited to; "" for none."""
     scope: Scope
+    bank_id: int = 0
+    """The agent bank of a bank's post: it sees that bank's rows and no others."""
+    delegation_id: int = 0
+    """The delegation by which somebody else's post is held; 0 for one's own."""
+    absent: str = ""
+    """Whose post it is, when it is delegated."""
+    only: frozenset[str] | None = None
+    """The permissions that a delegation is limited to; None for all of the post."""
+    address: str = ""
+    """The network address that the officer acts from, for the audit."""
 
     @property
     def post(self) -> str:
         """Return the post as officers say it, e.g. 敖汉旗财政局经办岗."""
-        return f"{self.organisation}{self.role.label}"
+        absence = f"（代 {self.absent}）" if self.absent else ""
+        return f"{self.organisation}{self.role.label}{absence}"
 
 
 ACTING: ContextVar[ActingOfficer | None] = ContextVar("acting", default=None)

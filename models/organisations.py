@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import sqlalchemy as sa
+
 from models.base import Labelled, RowScope, Table, column, division, enum_type, identity
 from models.divisions import Level
 
@@ -29,4 +31,12 @@ class Organisation(Table, table=True):
     kind: OrganisationKind = column("机构类别", sa_type=enum_type(OrganisationKind))
     level: Level = column("级别", sa_type=enum_type(Level))
     sector: str = column("主管领域", "", help="主管部门所管的领域，如 农牧、民政")
+    bank_id: int | None = column(
+        "代理银行",
+        None,
+        sa_type=sa.BigInteger,
+        nullable=True,
+        foreign_key="agent_banks.id",
+        help="代理金融机构所属银行",
+    )
     telephone: str = column("联系电话", "", help="第二十六条：办理业务时应明确联系电话")

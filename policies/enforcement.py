@@ -120,7 +120,13 @@ def policy(session: Session) -> Policy:
 
 def may(session: Session, by: ActingOfficer, permission: Permission) -> bool:
     """Tell whether the officer's post holds the permission: the predicate of buttons and menus."""
-    return permission in policy(session).permissions(by.role, by.level, by.kind)
+    return permission in permissions_of(session, by)
+
+
+def permissions_of(session: Session, by: ActingOfficer) -> frozenset[str]:
+    """Return the permissions of the post the officer acts in; a delegation never carries more than it names."""
+    held = policy(session).permissions(by.role, by.level, by.kind)
+    return held if by.only is None else held & by.only
 
 
 def allow(session: Session, by: ActingOfficer, permission: Permission, record: Any = None) -> None:

@@ -227,7 +227,7 @@ class TestReauthentication:
             assert answer.status_code == 403 and "复核身份未通过" in answer.text
         with owner() as session:
             status = session.execute(sa.text("select status from payment_orders")).scalar_one()
-            failed = session.execute(sa.text("select max(failed_logins) from officers")).scalar_one()
+            failed = session.execute(sa.text("select max(failed_logins) from officer_secrets")).scalar_one()
             noted = session.execute(sa.text("select refusal from refusals")).scalar_one()
         assert (status, failed, noted) == ("drafted", 1, "PasswordWrong")
 

@@ -26,7 +26,7 @@ def catalogue(owner: Owner) -> dict[str, list[str]]:
         "columns": f"select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull"
         " from pg_attribute a"
         f" join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace"
-        f" where {OWN} and c.relkind = 'r' and a.attnum > 0",
+        f" where {OWN} and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped",
         "constraints": "select conrelid::regclass, pg_get_constraintdef(oid) from pg_constraint"
         " where connamespace = 'public'::regnamespace and contype <> 'n'",
         "policies": "select tablename, policyname, cmd, qual, with_check from pg_policies",

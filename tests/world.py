@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
+from uuid import uuid4
 
 import pyotp
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlmodel import Session
 
 from models.crypto import id_index
 from models.divisions import Division
-from models.officers import ActingOfficer, Officer, Post, Role
+from models.officers import ActingOfficer, Officer, OfficerSecret, Post, Role
 from models.organisations import Organisation, OrganisationKind
 from policies.clock import today
 from policies.identities import id_check, luhn_digit
@@ -57,6 +58,8 @@ class County:
     civil_affairs: Office
     """民政局"""
     finance: Office
+    bank: Office
+    """The county's branch of the first agent bank."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class World(County):
     region_department: Office
     system_admin: ActingOfficer
     security_admin: ActingOfficer
+    second_security_admin: ActingOfficer
     audit_admin: ActingOfficer
 
     @property
@@ -104,7 +108,9 @@ def build_world(session: Session) -> World:
     }
     finance, department = OrganisationKind.FINANCE, OrganisationKind.DEPARTMENT
     other = _county(session, hashed, OTHER_COUNTY, (OTHER_TOWNSHIP, "152522101000"), "abg")
+    second_security = _officer(session, hashed, region_platform, Role.SECURITY_ADMIN, "security_admin2")
     return World(
+        second_security_admin=second_security,
         **vars(_county(session, hashed, COUNTY, (TOWNSHIP, SECOND_TOWNSHIP), "ah")),
         other_county=other,
         league_finance=_staffed(session, hashed, LEAGUE, finance, "cf.cz"),
@@ -129,23 +135,29 @@ def _county(session: Session, hashed: str, code: str, townships: tuple[str, str]
         department=_staffed(session, hashed, code, department, f"{login}.nm", "农牧"),
         civil_affairs=_staffed(session, hashed, code, department, f"{login}.mz", "民政"),
         finance=_staffed(session, hashed, code, finance, f"{login}.cz"),
+        bank=_staffed(session, hashed, code, OrganisationKind.BANK, f"{login}.yh", bank_id=1),
     )
 
 
-def _office(session: Session, hashed: str, code: str, kind: OrganisationKind, login: str, sector: str = "") -> int:
+def _office(
+    session: Session, hashed: str, code: str, kind: OrganisationKind, login: str, sector: str = "", bank_id: int = 0
+) -> int:
     place = session.get_one(Division, code)
-    suffix = {"finance": "财政局", "department": f"{sector}局", "township": "人民政府", "platform": "一卡通平台"}[kind]
+    suffix = {"finance": "财政局", "department": f"{sector}局", "township": "人民政府", "platform": "一卡通平台",
+              "bank": "代理银行支行"}[kind]  # fmt: skip
     organisation = Organisation(
         division_code=code, name=f"{place.name}{suffix}", kind=kind, level=place.level, sector=sector,
-        telephone="0476-4300000",
+        bank_id=bank_id or None, telephone="0476-4300000",
     )  # fmt: skip
     session.add(organisation)
     session.flush()
     return key(organisation.id)
 
 
-def _staffed(session: Session, hashed: str, code: str, kind: OrganisationKind, login: str, sector: str = "") -> Office:
-    office = _office(session, hashed, code, kind, login, sector)
+def _staffed(
+    session: Session, hashed: str, code: str, kind: OrganisationKind, login: str, sector: str = "", bank_id: int = 0
+) -> Office:
+    office = _office(session, hashed, code, kind, login, sector, bank_id)
     roles = {"clerk": Role.CLERK, "reviewer": Role.REVIEWER, "head": Role.HEAD, "auditor": Role.AUDITOR}
     people = {name: _officer(session, hashed, office, role, f"{login}.{name}") for name, role in roles.items()}
     second = _officer(session, hashed, office, Role.CLERK, f"{login}.clerk2")
@@ -155,11 +167,12 @@ def _staffed(session: Session, hashed: str, code: str, kind: OrganisationKind, l
 def _officer(session: Session, hashed: str, organisation_id: int, role: Role, login: str) -> ActingOfficer:
     organisation = session.get_one(Organisation, organisation_id)
     officer = Officer(
-        login=login, name=a_name(), person_index=id_index(an_id_number()), password_hash=hashed,
-        totp_secret=TOTP_SECRET,
+        division_code=organisation.division_code, login=login, name=a_name(), person=uuid4().hex,
+        person_index=id_index(an_id_number()),
     )  # fmt: skip
     session.add(officer)
     session.flush()
+    session.add(OfficerSecret(officer_id=key(officer.id), password_hash=hashed, totp_secret=TOTP_SECRET))
     post = Post(
         division_code=organisation.division_code, officer_id=key(officer.id), organisation_id=organisation_id,
         role=role, valid_from=date(2024, 1, 1),
@@ -176,7 +189,8 @@ def second_account(session: Session, officer: ActingOfficer, organisation_id: in
     """Give the same person another login with another post: what the same-person check must see through."""
     twin = _officer(session, hasher().hash(PASSWORD), organisation_id, role, f"twin.{next(NUMBERS)}")
     row = session.get_one(Officer, twin.officer_id)
-    row.person_index = bytes.fromhex(officer.person)
+    first = session.get_one(Officer, officer.officer_id)
+    row.person, row.person_index = first.person, first.person_index
     session.flush()
     return replace(twin, person=officer.person)
 

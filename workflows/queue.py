@@ -95,11 +95,12 @@ def finish(session: Session, job_id: int, status: JobStatus, message: str, file_
     )
 
 
-def officer_of_post(post_id: int) -> ActingOfficer:
-    """Return who a job acts as, read anew: a lost post loses the job too. Raises PostEnded."""
+def officer_of_post(post_id: int, delegation_id: int = 0) -> ActingOfficer:
+    """Return who a job acts as, read anew: a lost post or delegation loses the job too. Raises PostEnded."""
     with transaction(None) as session:
         row = session.execute(
-            sa.text("select * from officer_in_post(:post, :day)"), {"post": post_id, "day": today(session)}
+            sa.text("select * from officer_in_post(:post, :day, :delegation)"),
+            {"post": post_id, "day": today(session), "delegation": delegation_id},
         ).one_or_none()
         if row is None:
             raise PostEnded
@@ -137,4 +138,8 @@ def officer_from(session: Session, row: Any) -> ActingOfficer:
         division_code=row.division_code,
         sector=row.sector,
         scope=scope,
+        bank_id=row.bank_id,
+        delegation_id=row.delegation_id,
+        absent=row.absent,
+        only=None if row.permissions is None else frozenset(row.permissions),
     )

@@ -22,6 +22,7 @@ from models.payment_orders import AgentBank
 from models.policy_rules import PolicyRule
 from models.projects import SubsidyProject
 from models.settings import settings
+from models.tickets import install_ticket_key
 from workflows.rules import seed_rules
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +73,11 @@ AGENT_BANKS = (
 
 
 def load(session: Session) -> None:
-    """Load all reference data; run again it adds what is missing and keeps what officers changed."""
+    """Load all reference data; run again it adds what is missing and keeps what officers changed.
+
+    As the owner. Raises KeysMissing.
+    """
+    install_ticket_key(session)
     load_divisions(session)
     load_projects(session)
     load_calendar(session)

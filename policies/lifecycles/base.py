@@ -25,6 +25,11 @@ class Desk(Labelled):
     DEPARTMENT_REVIEWER = "department_reviewer", "主管部门审核"
     FINANCE_CLERK = "finance_clerk", "财政经办"
     FINANCE_REVIEWER = "finance_reviewer", "财政审核"
+    BANK_CLERK = "bank_clerk", "代理银行经办"
+    BANK_REVIEWER = "bank_reviewer", "代理银行复核"
+    SECURITY_DRAFTER = "security_drafter", "安全管理拟定"
+    SECURITY_ENABLER = "security_enabler", "安全管理复核"
+    SYSTEM_KEEPER = "system_keeper", "系统管理"
 
     @property
     def post(self) -> tuple[OrganisationKind, Level, Role]:
@@ -32,8 +37,9 @@ class Desk(Labelled):
         return _POSTS[self]
 
     def seats(self, by: ActingOfficer) -> bool:
-        """Tell whether the officer's post sits at this desk."""
-        return (by.kind, by.level, by.role) == self.post
+        """Tell whether the officer's post sits at this desk; the platform's and the banks' at any level."""
+        kind, level, role = self.post
+        return (by.kind, by.role) == (kind, role) and (by.level == level or kind in _ANY_LEVEL)
 
 
 _POSTS = {
@@ -43,7 +49,13 @@ _POSTS = {
     Desk.DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.REVIEWER),
     Desk.FINANCE_CLERK: (OrganisationKind.FINANCE, Level.COUNTY, Role.CLERK),
     Desk.FINANCE_REVIEWER: (OrganisationKind.FINANCE, Level.COUNTY, Role.REVIEWER),
+    Desk.BANK_CLERK: (OrganisationKind.BANK, Level.COUNTY, Role.CLERK),
+    Desk.BANK_REVIEWER: (OrganisationKind.BANK, Level.COUNTY, Role.REVIEWER),
+    Desk.SECURITY_DRAFTER: (OrganisationKind.PLATFORM, Level.REGION, Role.SECURITY_ADMIN),
+    Desk.SECURITY_ENABLER: (OrganisationKind.PLATFORM, Level.REGION, Role.SECURITY_ADMIN),
+    Desk.SYSTEM_KEEPER: (OrganisationKind.PLATFORM, Level.REGION, Role.SYSTEM_ADMIN),
 }
+_ANY_LEVEL = frozenset((OrganisationKind.PLATFORM, OrganisationKind.BANK))
 
 
 @dataclass(frozen=True)
