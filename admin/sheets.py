@@ -21,7 +21,7 @@ from policies.lifecycles import Step
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
 TABS = (("todo", "待办"), ("done", "已办"), ("all", "全部"))
-HEX_INDEX = 64
+HEX_INDEX = 66
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 
 
 class AccountStatus(Labelled):
@@ -31,7 +31,7 @@ class Account(Table, table=True):
     county_code: str = division("旗县")
     member_id: int = column("持有人", sa_type=sa.BigInteger)
     number: str = column("账号", sa_type=Sealed, mask="card")
-    number_index: bytes = column("账号盲索引", sa_type=sa.LargeBinary, index=True)
+    number_index: bytes = column("账号盲索引", sa_type=BlindIndex, index=True)
     bank_name: str = column("开户银行")
     bank_code: str = column("联行号", "", help="CNAPS 12 位")
     is_card: bool = column("社会保障卡", True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 
 
 class MemberStatus(Labelled):
@@ -61,13 +61,13 @@ class Member(Table, table=True):
     name: str = column("姓名", mask="name")
     name_key: str = column("姓名比对键", help="规范化后的姓名，仅供比对")
     id_number: str = column("身份证号", sa_type=Sealed, mask="id")
-    id_index: bytes = column("身份证盲索引", sa_type=sa.LargeBinary, unique=True)
+    id_index: bytes = column("身份证盲索引", sa_type=BlindIndex, unique=True)
     birth_date: date = column("出生日期")
     sex: str = column("性别", help="GB/T 2261.1")
     relation: str = column("与户主关系", help="GB/T 4761")
     ethnicity: str = column("民族", "01", help="GB/T 3304")
     phone: str | None = column("手机号", None, sa_type=Sealed, mask="phone", nullable=True)
-    phone_index: bytes | None = column("手机号盲索引", None, sa_type=sa.LargeBinary, nullable=True, index=True)
+    phone_index: bytes | None = column("手机号盲索引", None, sa_type=BlindIndex, nullable=True, index=True)
     status: MemberStatus = column("人员状态", MemberStatus.ALIVE, sa_type=enum_type(MemberStatus))
     died_on: date | None = column("死亡日期", None, nullable=True)
     added_on: date = column("入库日期")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, fen, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 
 
 class ImportStatus(Labelled):
@@ -79,10 +79,10 @@ class ImportRow(Table, table=True):
     name: str = column("享受人")
     name_key: str = column("姓名比对键")
     id_number: str = column("身份证号", sa_type=Sealed)
-    id_index: bytes = column("身份证盲索引", sa_type=sa.LargeBinary)
+    id_index: bytes = column("身份证盲索引", sa_type=BlindIndex)
     payee_name: str = column("收款人", "")
     account_number: str | None = column("账号", None, sa_type=Sealed, nullable=True)
-    account_index: bytes | None = column("账号盲索引", None, sa_type=sa.LargeBinary, nullable=True)
+    account_index: bytes | None = column("账号盲索引", None, sa_type=BlindIndex, nullable=True)
     bank_name: str = column("开户银行", "")
     quantity: Decimal = column("数量", sa_type=sa.Numeric(14, 3))
     standard: Decimal = column("标准", sa_type=sa.Numeric(14, 4))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.base import Labelled, Table, column, division, enum_type, identity, moment
+from models.crypto import SealedFile
 
 
 class JobStatus(Labelled):
@@ -32,6 +33,7 @@ class Job(Table, table=True):
     title: str = column("任务")
     officer_id: int = column("发起人", sa_type=sa.BigInteger)
     post_id: int = column("发起岗位", sa_type=sa.BigInteger)
+    delegation_id: int = column("委托", 0, sa_type=sa.BigInteger, server_default="0", help="代办时的委托，0 为本人岗位")
     arguments: dict[str, Any] = column("参数", default_factory=dict, sa_type=JSONB)
     status: JobStatus = column("状态", JobStatus.QUEUED, sa_type=enum_type(JobStatus))
     done: int = column("已处理", 0)
@@ -58,7 +60,7 @@ class StoredFile(Table, table=True):
     media_type: str = column("类型")
     size: int = column("大小", unit="字节", sa_type=sa.BigInteger)
     sha256: str = column("摘要")
-    content: bytes = column("内容（加密）", sa_type=sa.LargeBinary)
+    content: bytes = column("内容（加密）", sa_type=SealedFile)
     owner_id: int = column("所有者", sa_type=sa.BigInteger)
     stored_at: datetime = moment("存入时间", ..., nullable=False)
     expires_at: datetime | None = moment("清除时间")

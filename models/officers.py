@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, RowScope, Table, column, division, enum_type, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 from models.divisions import Level, scope_range
 from models.organisations import OrganisationKind
 
@@ -31,6 +31,15 @@ class Role(Labelled):
     REGISTRAR = "registrar", "专职管理岗"
 
 
+class PostStatus(Labelled):
+    """A post is proposed by one security administrator and confirmed by another (第二十三条)."""
+
+    PROPOSED = "proposed", "待复核"
+    IN_FORCE = "in_force", "在任"
+    ENDED = "ended", "已终止"
+    REFUSED = "refused", "未同意"
+
+
 class Officer(Table, table=True):
     """A person who may log in. Two accounts of one natural person share `person`, recognised by `person_index`."""
 
@@ -43,7 +52,7 @@ class Officer(Table, table=True):
     name: str = column("姓名")
     person: str = column("自然人", help="同一人的多个账号相同", index=True)
     person_index: bytes = column(
-        "身份证盲索引", sa_type=sa.LargeBinary, help="识别同一人的多个账号，随索引密钥轮换", index=True
+        "身份证盲索引", sa_type=BlindIndex, help="识别同一人的多个账号，随索引密钥轮换", index=True
     )
     active: bool = column("在用", True)
 
@@ -66,7 +75,11 @@ class OfficerSecret(Table, table=True):
 
 
 class Post(Table, table=True):
-    """An officer's post in an organisation, with its dates of validity."""
+    """An officer's post in an organisation, with its dates of validity.
+
+    PostgreSQL writes `organisation` and `holder` from their rows. The application's role may only propose; rows of the
+    owner (bootstrap, demo, tests) are in force.
+    """
 
     __tablename__ = "posts"
     __title__: ClassVar[str] = "岗位"
@@ -79,6 +92,18 @@ class Post(Table, table=True):
     sector: str = column("分管领域", "", help="乡镇工作人员按领域分工时填写，空为全部")
     valid_from: date = column("任职起")
     valid_to: date | None = column("任职止", None, nullable=True)
+    organisation: str = column("机构名称", "", server_default="")
+    holder: str = column("任职人", "", server_default="")
+    status: PostStatus = column("状态", PostStatus.IN_FORCE, sa_type=enum_type(PostStatus), server_default="in_force")
+    version: int = column("版本", 1, server_default="1")
+    arrived_at: datetime | None = moment("拟任时间")
+    proposed_by: str = column("拟任人标识", "", server_default="", help="自然人标识；复核须由另一人办理")
+
+    __table_args__ = (
+        sa.UniqueConstraint("division_code", "id"),
+        sa.CheckConstraint("valid_to is null or valid_from <= valid_to", name="dates"),
+        sa.Index("ix_posts_organisation_id_role", "organisation_id", "role"),
+    )
 
 
 class LoginSession(Table, table=True):

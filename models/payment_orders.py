@@ -6,7 +6,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, RowScope, Table, column, division, enum_type, fen, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 
 
 class PaymentOrderStatus(Labelled):
@@ -44,7 +44,7 @@ class AgentAccount(Table, table=True):
     bank_id: int = column("代理银行", sa_type=sa.BigInteger, foreign_key="agent_banks.id")
     name: str = column("户名")
     number: str = column("账号", sa_type=Sealed, mask="card")
-    number_index: bytes = column("账号盲索引", sa_type=sa.LargeBinary, unique=True)
+    number_index: bytes = column("账号盲索引", sa_type=BlindIndex, unique=True)
 
     __table_args__ = (sa.UniqueConstraint("division_code", "id"),)
 

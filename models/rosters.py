@@ -7,7 +7,7 @@ from typing import ClassVar
 import sqlalchemy as sa
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, fen, identity, moment
-from models.crypto import Sealed
+from models.crypto import BlindIndex, Sealed
 from models.households import IdentityOutcome
 
 
@@ -107,12 +107,12 @@ class RosterLine(Table, table=True):
     head_name: str = column("户主姓名", mask="name")
     name: str = column("享受人", mask="name")
     id_number: str = column("身份证号", sa_type=Sealed, mask="id")
-    id_index: bytes = column("身份证盲索引", sa_type=sa.LargeBinary)
+    id_index: bytes = column("身份证盲索引", sa_type=BlindIndex)
     payee_name: str = column("收款人", mask="name")
     payee_relation: PayeeRelation = column("收款人关系", PayeeRelation.SELF, sa_type=enum_type(PayeeRelation))
     account_id: int | None = column("账户", None, sa_type=sa.BigInteger, nullable=True)
     account_number: str | None = column("收款账号", None, sa_type=Sealed, mask="card", nullable=True)
-    account_index: bytes | None = column("账号盲索引", None, sa_type=sa.LargeBinary, nullable=True)
+    account_index: bytes | None = column("账号盲索引", None, sa_type=BlindIndex, nullable=True)
     bank_name: str = column("开户银行", "")
     bank_code: str = column("联行号", "")
     quantity: Decimal = column("数量", sa_type=sa.Numeric(14, 3))

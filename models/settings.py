@@ -34,6 +34,10 @@ class Settings:
     secure_cookies: bool
     partner_key: str = ""
     partner_patience_seconds: float = 15
+    cipher: str = "aes-256-gcm"
+    index_hash: str = "sha256"
+    reveals_per_hour: int = 30
+    reveals_per_day: int = 100
 
     @property
     def movable_clock(self) -> bool:
@@ -52,6 +56,14 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     if not text.isdigit() or not low <= int(text) <= high:
         raise SettingWrong(f"环境变量 {name}={text} 无效：请填写 {low}–{high} 的整数")
     return int(text)
+
+
+def _choice(name: str, allowed: tuple[str, ...]) -> str:
+    """Return the setting, or the first of those allowed when it is not made."""
+    text = os.environ.get(name, allowed[0])
+    if text not in allowed:
+        raise SettingWrong(f"环境变量 {name}={text} 无效：只能是 {'、'.join(allowed)}")
+    return text
 
 
 @lru_cache(maxsize=1)
@@ -82,4 +94,8 @@ def settings() -> Settings:
         secure_cookies=mode == "production",
         partner_key=env.get("YIKATONG_PARTNER_KEY", ""),
         partner_patience_seconds=_number("YIKATONG_PARTNER_SECONDS", 15, 1, 300),
+        cipher=_choice("YIKATONG_CIPHER", ("aes-256-gcm", "sm4-gcm")),
+        index_hash=_choice("YIKATONG_INDEX", ("hmac-sha256", "hmac-sm3")).removeprefix("hmac-"),
+        reveals_per_hour=_number("YIKATONG_REVEALS_PER_HOUR", 30, 1, 1000),
+        reveals_per_day=_number("YIKATONG_REVEALS_PER_DAY", 100, 1, 10000),
     )
