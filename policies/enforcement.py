@@ -1,11 +1,11 @@
-"""Verbs: Casbin's policy, compiled to one set of permissions per post (DESIGN D3). （第二十三、二十四条）
+"""Verbs: Casbin's policy, compiled to one set of permissions per post and version (DESIGN D3). （第二十三、二十四条）
 
-The policy lives in `policy_rules`; a trigger raises its version with every change, and `allow` compares the version
-in the verb's own transaction, so no process answers from an old policy. A test proves the compiled answers equal
-pycasbin's own.
+The policy lives in `policy_rules`; PostgreSQL raises its version with every change, and `allow` compares the version
+in the verb's own transaction, so no process answers from an old policy; `policies/policy_watch.py` also loads a new
+version before the next question. A test proves the compiled answers equal pycasbin's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,64 @@ import casbin
 from sqlalchemy import text
 from sqlmodel import Session
 
-from models.divisions import Level
-from models.officers import ActingOfficer, Role
+from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
 from policies.permissions import Permission
+from policies.policy_lines import (
+    ALLOW,
+    DENY,
+    Line,
+    Lines,
+    PolicyInvalid,
+    Post,
+    concerns,
+    permission_of,
+    seed_lines,
+    text_of,
+    validated,
+)
 from policies.refusals import NotAllowed, NotFound, Refused
 
+__all__ = [
+    "Decision",
+    "Line",
+    "OtherSector",
+    "Policy",
+    "PolicyInvalid",
+    "allow",
+    "may",
+    "permissions_of",
+    "policy",
+    "seed_lines",
+    "validated",
+]
+
 MODEL = Path(__file__).with_name("model.conf")
-SEED = Path(__file__).with_name("seed.csv")
-ANY = "*"
-EFFECTS = ("allow", "deny")
-
-Line = tuple[str, str, str, str, str, str]
-Post = tuple[str, str, str]
-
-
-class PolicyInvalid(Refused):
-    """权限策略第 {line} 行无效：{problem}；请安全管理员更正后再启用（第二十三条）。"""
 
 
 class OtherSector(Refused):
     """该记录由“{sector}”主管部门负责，您所在部门（{own}）不能办理（第十四条谁主管、谁审批）。"""
 
     status_code = 403
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the policy says of one post and permission, and the line that says so."""
+
+    allowed: bool
+    line: Line | None = None
+    """The deny that decides, else the allow; None: no line speaks of it, so it is refused."""
+    rule_id: int = 0
+    """The row of `policy_rules`; 0 when the policy isn't the stored one."""
+
+    @property
+    def text(self) -> str:
+        """Say which line decides."""
+        if self.line is None:
+            return "没有任何一行允许，默认不允许"
+        number = f"第 {self.rule_id} 号规则" if self.rule_id else "规则"
+        return f"{number}“{text_of(self.line)}”{'允许' if self.allowed else '禁止'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,60 +82,41 @@ class Policy:
     """
 
     version: int
-    lines: tuple[Line, ...]
+    lines: Lines
+    rule_ids: tuple[int, ...] = field(default=(), repr=False)
 
     @lru_cache(maxsize=512)  # noqa: B019 - the instance is frozen and replaced as a whole
-    def permissions(self, role: str, level: str, kind: str) -> frozenset[str]:
-        """Return the "noun:verb" strings of a post; a deny beats every allow."""
-        mine = [line for line in self.lines if _covers(line, (role, level, kind))]
-        granted = {f"{line[3]}:{line[4]}" for line in mine if line[5] == "allow"}
-        denied = {f"{line[3]}:{line[4]}" for line in mine if line[5] == "deny"}
-        return frozenset(granted - denied)
+    def _decisions(self, role: str, level: str, kind: str) -> dict[str, Decision]:
+        """Return what decides each permission that any line about the post names; a deny beats every allow."""
+        found: dict[str, Decision] = {}
+        ids = self.rule_ids or (0,) * len(self.lines)
+        for rule_id, line in zip(ids, self.lines, strict=True):
+            if not concerns(line, (role, level, kind)):
+                continue
+            known = found.get(permission_of(line))
+            if known is None or (known.allowed and line[5] == DENY):
+                found[permission_of(line)] = Decision(line[5] == ALLOW, line, rule_id)
+        return found
+
+    @lru_cache(maxsize=2048)  # noqa: B019 - as above
+    def permissions(self, role: str, level: str, kind: str, only: frozenset[str] | None = None) -> frozenset[str]:
+        """Return the "noun:verb" strings of a post, within the limits of a delegation if there are any."""
+        held = frozenset(name for name, decision in self._decisions(role, level, kind).items() if decision.allowed)
+        return held if only is None else held & only
+
+    def of(self, by: ActingOfficer) -> frozenset[str]:
+        """Return what the officer may do in the post they act in: the table that every question is answered from."""
+        return self.permissions(by.role, by.level, by.kind, by.only)
+
+    def decision(self, post: Post, permission: str) -> Decision:
+        """Return what is said of a post and permission, with the deciding line."""
+        return self._decisions(*post).get(permission, Decision(False))
 
     def enforcer(self) -> casbin.Enforcer:
         """Return pycasbin's own enforcer of this policy: the reference that the compiled table must equal."""
         enforcer = casbin.Enforcer(str(MODEL))
         enforcer.add_policies([list(line) for line in self.lines])
         return enforcer
-
-
-def _covers(line: Line, post: Post) -> bool:
-    return all(wanted in (ANY, held) for wanted, held in zip(line[:3], post, strict=True))
-
-
-def validated(lines: list[Line]) -> tuple[Line, ...]:
-    """Return the lines if every word of them is known; Casbin itself would ignore a mistyped one and fail open.
-
-    Raises PolicyInvalid.
-    """
-    known: tuple[tuple[str, frozenset[str]], ...] = (
-        ("岗位", frozenset(Role) | {ANY}),
-        ("级别", frozenset(Level) | {ANY}),
-        ("机构类别", frozenset(OrganisationKind) | {ANY}),
-    )
-    permissions = frozenset(Permission)
-    for number, line in enumerate(lines, 1):
-        if len(line) != 6:
-            raise PolicyInvalid(line=number, problem="应有 6 列")
-        for (title, words), word in zip(known, line[:3], strict=True):
-            if word not in words:
-                raise PolicyInvalid(line=number, problem=f"未知的{title}“{word}”")
-        if f"{line[3]}:{line[4]}" not in permissions:
-            raise PolicyInvalid(line=number, problem=f"未知的权限“{line[3]}:{line[4]}”")
-        if line[5] not in EFFECTS:
-            raise PolicyInvalid(line=number, problem=f"未知的效力“{line[5]}”")
-    return tuple(lines)
-
-
-def seed_lines() -> tuple[Line, ...]:
-    """Return the seed policy of `seed.csv`. Raises PolicyInvalid."""
-    rows: list[Any] = []
-    for row in SEED.read_text(encoding="utf-8").splitlines():
-        ptype, *words = (word.strip() for word in row.split(","))
-        if ptype != "p":
-            raise PolicyInvalid(line=len(rows) + 1, problem=f"未知的类型“{ptype}”")
-        rows.append(tuple(words))
-    return validated(rows)
 
 
 _in_force: dict[str, Policy] = {}
@@ -112,10 +128,21 @@ def policy(session: Session) -> Policy:
     database = str(session.get_bind().engine.url)
     held = _in_force.get(database)
     if held is None or held.version != version:
-        rows = session.execute(text("select role, level, kind, object, action, effect from policy_rules order by id"))
-        lines: list[Line] = [(r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows]
-        held = _in_force[database] = Policy(version, validated(lines))
+        held = _in_force[database] = _load(session, version)
     return held
+
+
+def _load(session: Session, version: int) -> Policy:
+    rows = session.execute(
+        text("select id, role, level, kind, object, action, effect from policy_rules order by id")
+    ).all()
+    return Policy(version, validated(row[1:] for row in rows), tuple(row[0] for row in rows))
+
+
+def held_version(database: str) -> int | None:
+    """Return the version that this process holds compiled for a database, without asking it."""
+    held = _in_force.get(database)
+    return None if held is None else held.version
 
 
 def may(session: Session, by: ActingOfficer, permission: Permission) -> bool:
@@ -125,8 +152,7 @@ def may(session: Session, by: ActingOfficer, permission: Permission) -> bool:
 
 def permissions_of(session: Session, by: ActingOfficer) -> frozenset[str]:
     """Return the permissions of the post the officer acts in; a delegation never carries more than it names."""
-    held = policy(session).permissions(by.role, by.level, by.kind)
-    return held if by.only is None else held & by.only
+    return policy(session).of(by)
 
 
 def allow(session: Session, by: ActingOfficer, permission: Permission, record: Any = None) -> None:
