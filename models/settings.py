@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from models.environment import SettingWrong as SettingWrong
+from models.environment import number as _number
+from models.security import Security, read_security
+
 APP_ROLE = "yikatong_app"
 MODES = ("production", "demo", "test")
-
-
-class SettingWrong(Exception):
-    """A setting in the environment can't be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Settings:
     index_hash: str = "sha256"
     reveals_per_hour: int = 30
     reveals_per_day: int = 100
+    security: Security = Security()
 
     @property
     def movable_clock(self) -> bool:
@@ -49,13 +50,6 @@ def app_url(owner_url: str) -> str:
     """Return the same database's address for the application's own role."""
     url = make_url(owner_url).set(username=APP_ROLE, password=os.environ.get("YIKATONG_APP_PASSWORD"))
     return url.render_as_string(hide_password=False)
-
-
-def _number(name: str, default: int, low: int, high: int) -> int:
-    text = os.environ.get(name, str(default))
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise SettingWrong(f"环境变量 {name}={text} 无效：请填写 {low}–{high} 的整数")
-    return int(text)
 
 
 def _choice(name: str, allowed: tuple[str, ...]) -> str:
@@ -98,4 +92,5 @@ def settings() -> Settings:
         index_hash=_choice("YIKATONG_INDEX", ("hmac-sha256", "hmac-sm3")).removeprefix("hmac-"),
         reveals_per_hour=_number("YIKATONG_REVEALS_PER_HOUR", 30, 1, 1000),
         reveals_per_day=_number("YIKATONG_REVEALS_PER_DAY", 100, 1, 10000),
+        security=read_security(),
     )
