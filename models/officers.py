@@ -1,4 +1,4 @@
-"""Officers, their posts and sessions, and who is acting in this transaction. （第二十三条）"""
+"""Officers, their posts, and who is acting in this transaction. （第二十三条）"""
 
 from contextlib import contextmanager
 from contextvars import ContextVar

@@ -1,5 +1,6 @@
 """Organisations that take part: finance bureaus, competent departments, townships, administrations. （第四条）"""
 
+from datetime import date
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -40,3 +41,17 @@ class Organisation(Table, table=True):
         help="代理金融机构所属银行",
     )
     telephone: str = column("联系电话", "", help="第二十六条：办理业务时应明确联系电话")
+    closed_on: date | None = column("撤销日期", None, nullable=True, help="空为在用")
+
+    __table_args__ = (
+        sa.Index(
+            "uq_organisations_one_of_a_kind",
+            "division_code",
+            "kind",
+            "sector",
+            "bank_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=sa.text("closed_on is null"),
+        ),
+    )
