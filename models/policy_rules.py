@@ -1,4 +1,7 @@
-"""The Casbin policy as rows; every change raises the version that each process checks (DESIGN D3)."""
+"""The Casbin policy as rows; every change raises the version that each process checks (DESIGN D3).
+
+The application's role only reads them: a change comes into force through `policy_enable` (models/policy_changes.py).
+"""
 
 from typing import ClassVar
 
@@ -22,7 +25,10 @@ class PolicyRule(Table, table=True):
     action: str = column("动作")
     effect: str = column("效力", "allow")
 
-    __table_args__ = (sa.UniqueConstraint("role", "level", "kind", "object", "action", "effect"),)
+    __table_args__ = (
+        sa.UniqueConstraint("role", "level", "kind", "object", "action", "effect"),
+        sa.CheckConstraint("effect in ('allow', 'deny')", name="effect"),
+    )
 
 
 class PolicyVersion(Table, table=True):
