@@ -45,6 +45,7 @@ class Account(Table, table=True):
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
         sa.ForeignKeyConstraint(["division_code", "member_id"], ["members.division_code", "members.id"]),
+        sa.Index("ix_accounts_member", "division_code", "member_id"),
         sa.Index(
             "uq_accounts_one_payment", "division_code", "member_id", unique=True, postgresql_where=sa.text("is_payment")
         ),

@@ -145,6 +145,7 @@ class RosterLine(Table, table=True):
         sa.Index("ix_roster_lines_roster", "division_code", "roster_id", "sequence", unique=True),
         sa.Index("ix_roster_lines_entitlement", "county_code", "entitlement_key"),
         sa.Index("ix_roster_lines_account", "division_code", "account_index"),
+        sa.Index("ix_roster_lines_member", "division_code", "member_id"),
         sa.CheckConstraint("amount_fen > 0", name="amount"),
         county_check(),
     )

@@ -16,6 +16,7 @@ from models.base import Table, county_of
 from models.events import DeskHolder, Event
 from models.officers import ActingOfficer
 from policies.clock import now, today
+from policies.interests import judges, require_disinterested
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotAllowed, SamePersonTwice
@@ -67,13 +68,15 @@ def move(
     """Take one step: guarded, recorded, with the next deadline. （第二十三条）
 
     Raises StepNotPossible when the status has no such step, NotAllowed when the post sits at another desk,
-    SamePersonTwice when the person already holds another desk of this record, FasterColleague when the record has
-    changed since it was read.
+    OwnHousehold when it judges what concerns the officer, SamePersonTwice when the person already holds another desk
+    of this record, FasterColleague when the record has changed since it was read.
     """
     fields: Any = record
     lifecycle = LIFECYCLES[type(record)]
     step = lifecycle.step(verb, fields.status, title_of(record))
     require_desk(step, by)
+    if judges(step):
+        require_disinterested(session, lifecycle.noun, [fields.id], by=by, title=title_of(record), step=step.label)
     moment = now(session)
     before = fields.status
     values = _next_values(session, fields, lifecycle, step, moment)
@@ -248,7 +251,8 @@ def move_many(
     """Take one step for many records in one statement per source status; return how many moved.
 
     Rows that have left the source status in the meantime stay as they are: the caller compares the count.
-    events=False: the caller records one event for the whole (lines of a batch). Raises NotAllowed, SamePersonTwice.
+    events=False: the caller records one event for the whole (lines of a batch). Raises NotAllowed, OwnHousehold,
+    SamePersonTwice.
     """
     lifecycle = LIFECYCLES[model]
     columns = sa.inspect(model, raiseerr=True).columns
@@ -256,6 +260,8 @@ def move_many(
     moved = 0
     for step in (step for step in lifecycle.steps if step.verb == verb and step.target is not None):
         require_desk(step, by)
+        if judges(step):
+            require_disinterested(session, lifecycle.noun, ids, by=by, title=lifecycle.title, step=step.label)
         limit = lifecycle.due(step.target)
         statement = MANY.format(
             table=model.__tablename__,

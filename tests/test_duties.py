@@ -14,6 +14,7 @@ from models.households import Household
 from models.officers import ActingOfficer, Role
 from models.rosters import Roster, RosterStatus
 from policies.clock import now
+from policies.interests import OwnHousehold
 from policies.lifecycles import Desk
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.moves import hold_desk, move, move_many
@@ -23,7 +24,6 @@ from tests.factories import World, a_line, a_member, a_project, a_roster, an_ind
 from tests.world import key
 from workflows import roster_lines, rosters
 from workflows.edges import edge
-from workflows.roster_conditions import OwnHousehold
 
 S = RosterStatus
 ONWARD = {status: step for status in S if (step := ROSTER_LIFECYCLE.onward(status)) is not None}

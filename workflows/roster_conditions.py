@@ -3,7 +3,6 @@
 Each condition is one statement over the whole roster; a refusal names rows and remedy.
 """
 
-import re
 from typing import Any
 
 from sqlalchemy import text
@@ -11,7 +10,6 @@ from sqlmodel import Session
 
 from integrations.amounts import yuan_text
 from models.notices import Notice
-from models.officers import ActingOfficer
 from models.rosters import Roster
 from policies.clock import now
 from policies.moves import title_of
@@ -19,9 +17,6 @@ from policies.notices import last_day
 from policies.refusals import Refused
 from workflows.allotment import sources
 from workflows.notices import current_notice
-
-PERSON = re.compile(r"[0-9a-f]{64}")
-"""An officer's identity is the blind index of their ID number; system principals and nobody else have another."""
 
 SHOWN_ROWS = 20
 
@@ -64,10 +59,6 @@ class NoticeRunning(Refused):
 
 class ObjectionsOpen(Refused):
     """{title}有 {count} 件公示异议尚未处理；请乡镇经办岗逐件处理并答复后再办理（第十六条第三项）。"""
-
-
-class OwnHousehold(Refused):
-    """{title}中有您本人或家庭成员的明细（序号 {rows}），您不能审核；请由本岗其他人员办理（第二十三条）。"""
 
 
 class IndicatorShort(Refused):
@@ -171,30 +162,6 @@ def require_notice_over(session: Session, roster: Roster) -> Notice:
     if opened:
         raise ObjectionsOpen(title=title_of(roster), count=opened)
     return notice
-
-
-OWN_LINES = text(
-    """
-    select l.sequence from roster_lines l
-    where l.division_code = :division and l.roster_id = :roster and l.state = 'active' and (l.id_index = :person
-        or exists (select from members m where m.division_code = l.division_code
-            and m.household_id = l.household_id and m.id_index = :person))
-    order by l.sequence
-    """
-)
-
-
-def require_disinterested(session: Session, roster: Roster, by: ActingOfficer) -> None:
-    """Let nobody approve a roster that pays themselves or their household (DESIGN D4c). （第二十三条）
-
-    Raises OwnHousehold.
-    """
-    if not PERSON.fullmatch(by.person):
-        return
-    keys = {"division": roster.division_code, "roster": roster.id, "person": bytes.fromhex(by.person)}
-    own = session.scalars(OWN_LINES, keys).all()
-    if own:
-        raise OwnHousehold(title=title_of(roster), rows="、".join(map(str, own[:SHOWN_ROWS])))
 
 
 def require_indicator(session: Session, roster: Roster) -> int:

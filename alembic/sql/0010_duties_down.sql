@@ -1,0 +1,17 @@
+drop function own_interest(text, bytea[], text, bigint[]);
+drop function own_indexes(text);
+drop trigger delegations_compatible on delegations;
+drop function delegations_compatible();
+drop trigger persons_compatible on officers;
+drop trigger posts_compatible on posts;
+drop function persons_compatible();
+drop function posts_compatible();
+drop function refuse_collision(text, bigint, text, date, date, bigint, bigint);
+drop function duty_conflicts(date);
+drop function duty_collisions(text, bigint, text, date, date, bigint, bigint);
+drop function lock_person(text);
+drop view duties_held;
+drop function duty_excludes(duty_pairs, text, text, text, text, text, text);
+drop function post_permits(text, text, text, text);
+drop function duty_binds(text, text);
+drop function duty_fits(text, text, text);
