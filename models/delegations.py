@@ -1,4 +1,4 @@
-"""Delegations for absence: a colleague acts in somebody's post for a time, never with more than the post. （第二十三条）"""
+"""Delegations for absence: a colleague acts in somebody's post for a time, never with more than it. （第二十三条）"""
 
 from datetime import date, datetime
 from typing import ClassVar

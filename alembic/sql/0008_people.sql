@@ -245,3 +245,15 @@ begin
     end if;
     update officer_secrets set totp_secret = null, totp_last_step = 0 where officer_id = officer;
 end $$;
+
+-- The natural person behind an ID number's blind index, region-wide: the number of the person, nothing about them.
+-- Whoever registers the same person at the same moment waits.
+create function person_of(idx bytea) returns text language plpgsql
+    security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if session_user = 'yikatong_app' and coalesce(acting_role(), '') not in ('security_admin', 'system_admin') then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended(encode(idx, 'hex'), 8));
+    return (select o.person from officers o where o.person_index = idx order by o.id limit 1);
+end $$;

@@ -7,6 +7,7 @@ drop trigger organisations_renamed on organisations;
 drop policy own_select on posts;
 drop function officer_of_job(bigint, date);
 drop function colleagues(date);
+drop function person_of(bytea);
 drop function credentials_issue(bigint, text);
 drop function second_factor_forget(bigint);
 drop table delegations;

@@ -3,22 +3,30 @@
 from models.accounts import Account
 from models.bank_batches import BankBatch, Disbursement
 from models.base import Table
+from models.delegations import Delegation
 from models.failures import Failure, Refund
+from models.officers import Post
 from models.payment_orders import PaymentOrder
+from models.policy_changes import PolicyChange
 from models.rosters import Roster
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
+from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
+from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 
 LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
+    Delegation: DELEGATION_LIFECYCLE,
     Disbursement: DISBURSEMENT_LIFECYCLE,
     Failure: FAILURE_LIFECYCLE,
     PaymentOrder: PAYMENT_ORDER_LIFECYCLE,
+    Post: POST_LIFECYCLE,
+    PolicyChange: POLICY_CHANGE_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
     Roster: ROSTER_LIFECYCLE,
 }
