@@ -14,8 +14,8 @@ from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
-from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
+from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 
 LIFECYCLES: dict[type[Table], Lifecycle] = {
