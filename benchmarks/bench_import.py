@@ -133,7 +133,7 @@ def _sealed(values: list[list[Any]], township: Township) -> Iterator[tuple[Any, 
             place + 1, township.first_household + place, township.first_member + place, township.first_account + place,
             row[1], row[2], row[3], name_key(row[3]), row[12], keys.seal(row[4]), index, keys.seal(row[13]),
             keys.index("account", row[13]), row[14], round(row[9] * 1000), round(row[10] * 10000),
-            round(row[11] * 100), entitlement_key("floor", PERIOD, index),
+            round(row[11] * 100), entitlement_key("floor", PERIOD, index.hex()),
         )  # fmt: skip
 
 

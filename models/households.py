@@ -1,7 +1,9 @@
 """The registry: households, their members and production assets. （第十一条）"""
 
+import secrets
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -58,6 +60,12 @@ class Member(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     household_id: int = column("户", sa_type=sa.BigInteger)
+    person: str = column(
+        "自然人标识",
+        default_factory=partial(secrets.token_hex, 16),
+        server_default=sa.text("encode(uuid_send(gen_random_uuid()), 'hex')"),
+        help="随机，用于发放权，不随密钥变化",
+    )
     name: str = column("姓名", mask="name")
     name_key: str = column("姓名比对键", help="规范化后的姓名，仅供比对")
     id_number: str = column("身份证号", sa_type=Sealed, mask="id")

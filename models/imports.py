@@ -88,7 +88,6 @@ class ImportRow(Table, table=True):
     standard: Decimal = column("标准", sa_type=sa.Numeric(14, 4))
     amount_fen: int = fen("金额")
     component: str = column("构成", "")
-    entitlement_key: str = column("发放权")
     note: str = column("备注", "")
 
     __table_args__ = (

@@ -41,9 +41,9 @@ def last_day(end: datetime) -> date:
     return (end.astimezone(ZONE) - timedelta(microseconds=1)).date()
 
 
-def mark(id_index: bytes, quantity: Decimal, standard: Decimal, amount_fen: int, component: str) -> str:
-    """Return the digest of a line's published facts; it tells nothing of the person (the index is keyed)."""
-    facts = f"{id_index.hex()}|{quantity.normalize():f}|{standard.normalize():f}|{amount_fen}|{component}"
+def mark(person: str, quantity: Decimal, standard: Decimal, amount_fen: int, component: str) -> str:
+    """Return the digest of a line's published facts; it tells nothing of the person (their mark is random)."""
+    facts = f"{person}|{quantity.normalize():f}|{standard.normalize():f}|{amount_fen}|{component}"
     return sha256(facts.encode()).hexdigest()[:24]
 
 

@@ -264,7 +264,7 @@ def _write_line(
         "id_number": member.id_number, "id_index": member.id_index, "payee_name": member.name,
         "payee_relation": line.relation, "quantity": Decimal(line.quantity), "standard": Decimal(line.standard),
         "amount_fen": amount, "component": line.component, "state": line.state,
-        "entitlement_key": entitlement_key(project.code, roster.period, member.id_index, line.component),
+        "entitlement_key": entitlement_key(project.code, roster.period, member.person, line.component),
         "identity_outcome": line.identity, "identity_checked_at": now(session) if line.identity else None,
         "died_on": line.deceased, "member_added_on": member.added_on, "reviewed_on": home.reviewed_on,
         "contracted_area_mu": Decimal(line.contracted) if line.contracted else None, "phone_present": True,

@@ -67,9 +67,9 @@ class TestContent:
         assert notice.digest == digest(notice.content)
 
     def test_equal_facts_have_equal_marks_and_other_facts_others(self):
-        facts = (b"person", Decimal("10.50"), Decimal("15"), 15750, "")
-        assert mark(*facts) == mark(b"person", Decimal("10.5"), Decimal("15.0000"), 15750, "")
-        others = [(b"other", *facts[1:]), (*facts[:3], 15751, ""), (*facts[:4], "地块二")]
+        facts = ("person", Decimal("10.50"), Decimal("15"), 15750, "")
+        assert mark(*facts) == mark("person", Decimal("10.5"), Decimal("15.0000"), 15750, "")
+        others = [("other", *facts[1:]), (*facts[:3], 15751, ""), (*facts[:4], "地块二")]
         assert mark(*facts) not in [mark(*other) for other in others]
 
     def test_large_round_quantities_are_written_out(self):

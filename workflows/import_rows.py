@@ -15,7 +15,7 @@ from models.crypto import ring
 from models.imports import RosterImport
 from models.projects import SubsidyProject
 from models.rosters import Roster
-from policies.entitlements import entitlement_key
+from policies.entitlements import ENTITLEMENT_SQL
 from policies.identities import mask_name, name_key
 from reports.sheets.findings import Findings
 from reports.sheets.rosters import Chunk, RosterSheet
@@ -24,24 +24,28 @@ STAGING = """
 create temporary table staging (
     row_number integer, village text, group_name text, head_name text, name text, name_key text, id_number bytea,
     id_index bytea, payee_name text, account_number bytea, account_index bytea, bank_name text, quantity_milli bigint,
-    standard_units bigint, amount_fen bigint, component text, entitlement_key text, note text
+    standard_units bigint, amount_fen bigint, component text, note text
 ) on commit drop
 """
 _TEXT, _BYTES, _NUMBER = "text", "bytea", "int8"
 STAGED_TYPES = (
-    ["int4", *[_TEXT] * 5, _BYTES, _BYTES, _TEXT, _BYTES, _BYTES, _TEXT, *[_NUMBER] * 3, _TEXT, _TEXT, _TEXT]
+    ["int4", *[_TEXT] * 5, _BYTES, _BYTES, _TEXT, _BYTES, _BYTES, _TEXT, *[_NUMBER] * 3, _TEXT, _TEXT]
 )  # fmt: skip
 
 TAKE_OVER = """
 insert into import_rows (division_code, import_id, row_number, village, group_name, head_name, name, name_key,
     id_number, id_index, payee_name, account_number, account_index, bank_name, quantity, standard, amount_fen,
-    component, entitlement_key, note)
+    component, note)
 select :division, :import, row_number, village, group_name, head_name, name, name_key, id_number, id_index, payee_name,
     account_number, account_index, bank_name, quantity_milli / 1000.0, standard_units / 10000.0, amount_fen,
-    component, entitlement_key, note
+    component, note
 from staging
 on conflict do nothing
 """
+
+ENTITLEMENT = ENTITLEMENT_SQL.format(
+    project="cast(:project_code as text)", period="cast(:period as text)", person="m.person", component="r.component"
+)
 
 # The registry is asked once for the whole sheet. `payee` is the person himself or the head of his household.
 MATCHED = """
@@ -53,7 +57,7 @@ with heads as (
     where division_code = :division order by member_id, number_index, is_payment desc, id desc
 ), people as (
     select r.*, m.id as member_id, m.household_id, m.name as known_name, m.name_key as known_key,
-        m.phone is not null as has_phone, m.added_on, h.name as known_head,
+        m.phone is not null as has_phone, m.added_on, h.name as known_head, {key} as entitlement_key,
         case when r.payee_name in ('', m.name_key) then m.id when r.payee_name = h.name_key then h.id end as payee_id,
         case when r.payee_name in ('', m.name_key) then m.name when r.payee_name = h.name_key then h.name end
             as known_payee
@@ -70,7 +74,7 @@ with heads as (
     left join known a on a.member_id = p.payee_id and a.number_index = p.account_index
     left join known d on d.member_id = p.payee_id and d.is_payment and p.account_index is null
 )
-"""
+""".replace("{key}", ENTITLEMENT)
 
 FINDINGS = (
     MATCHED
@@ -120,10 +124,11 @@ APPLY = MATCHED + _APPLY_MATCHED
 
 ROSTERED = """
 select r.row_number, o.number from import_rows r
-join roster_lines l on l.county_code = :county and l.entitlement_key = r.entitlement_key and l.state <> 'stopped'
+join members m on m.division_code = :division and m.id_index = r.id_index
+join roster_lines l on l.county_code = :county and l.entitlement_key = {key} and l.state <> 'stopped'
 join rosters o on o.division_code = l.division_code and o.id = l.roster_id
 where r.division_code = :division and r.import_id = :import order by r.row_number
-"""
+""".replace("{key}", ENTITLEMENT)
 
 
 def staged_upto(session: Session, record: RosterImport) -> int:
@@ -135,33 +140,31 @@ def staged_upto(session: Session, record: RosterImport) -> int:
     return int(found or 0)
 
 
-def stage(session: Session, record: RosterImport, project: SubsidyProject, chunk: Chunk) -> None:
+def stage(session: Session, record: RosterImport, chunk: Chunk) -> None:
     """Encrypt a chunk's rows, COPY them to the staging table, take them over under the row policies."""
     session.execute(sa.text(STAGING))
     driver = session.connection().connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     with driver.cursor() as cursor, cursor.copy("copy staging from stdin (format binary)") as copy:
         copy.set_types(STAGED_TYPES)
-        for row in _rows(chunk, project.code, record.period):
+        for row in _rows(chunk):
             copy.write_row(row)
     session.execute(sa.text(TAKE_OVER), {"division": record.division_code, "import": record.id})
 
 
-def _rows(chunk: Chunk, project_code: str, period: str) -> Iterator[tuple[Any, ...]]:
+def _rows(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
     keys = ring()
     seal, index = keys.seal, keys.index
     text = chunk.texts
     for place, number in enumerate(chunk.numbers):
         if not chunk.matchable[place]:
             continue
-        person, account, component = chunk.id_numbers[place], chunk.accounts[place], text["component"][place]
-        id_index, name = index("id", person), chunk.names[place]
+        person, account, name = chunk.id_numbers[place], chunk.accounts[place], chunk.names[place]
         yield (
             number, text["village"][place], text["group_name"][place], text["head_name"][place], name, name_key(name),
-            seal(person), id_index, chunk.payees[place], seal(account) if account else None,
+            seal(person), index("id", person), chunk.payees[place], seal(account) if account else None,
             index("account", account) if account else None, text["bank_name"][place], chunk.quantity_milli[place],
-            chunk.standard_units[place], chunk.amount_fen[place], component,
-            entitlement_key(project_code, period, id_index, component), text["note"][place],
+            chunk.standard_units[place], chunk.amount_fen[place], text["component"][place], text["note"][place],
         )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def _plan_for_sets(session: Session) -> None:
 def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
     """Report rows whose person, name, payee or account the township's registry does not confirm. （第十一、十二条）"""
     _plan_for_sets(session)
-    about = {"division": record.division_code, "import": record.id, "county": record.county_code}
+    about = _about(session, record) | {"county": record.county_code}
     rows = session.execute(sa.text(FINDINGS), about).all()
     strangers = [row.id_index for row in rows if row.member_id is None]
     session.execute(sa.text("set local enable_nestloop = on"))
@@ -185,6 +188,13 @@ def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet
     for row in session.execute(sa.text(ROSTERED), about).all():
         what = f"该发放权已在清册 {row.number} 中，重复的明细不能重复发放"
         sheet.findings.note(row.row_number, _column(sheet, "id_number"), what)
+
+
+def _about(session: Session, record: RosterImport) -> dict[str, Any]:
+    project = session.get_one(SubsidyProject, record.project_id)
+    return {
+        "division": record.division_code, "import": record.id, "project_code": project.code, "period": record.period,
+    }  # fmt: skip
 
 
 def _keepers(session: Session, indexes: list[bytes]) -> dict[bytes, str]:
@@ -236,9 +246,10 @@ def apply_rows(session: Session, record: RosterImport, roster: Roster) -> int:
     _plan_for_sets(session)
     done = session.execute(
         sa.text(APPLY),
-        {
-            "division": record.division_code, "county": record.county_code, "import": record.id, "roster": roster.id,
-            "project": record.project_id, "period_start": record.period_start,
+        _about(session, record)
+        | {
+            "county": record.county_code, "roster": roster.id, "project": record.project_id,
+            "period_start": record.period_start,
         },
     )  # fmt: skip
     session.execute(sa.text("set local enable_nestloop = on"))

@@ -190,7 +190,7 @@ def run_import(job_id: int, post_id: int) -> None:
             return
         if chunk.numbers[-1] > staged:
             with transaction(by) as session:
-                stage(session, record, project, chunk)
+                stage(session, record, chunk)
     sheet.finish()
     if not progress(by, job_id, sheet.row_count, sheet.row_count, "与基础信息库核对"):
         run.cancel()

@@ -103,8 +103,9 @@ def hang(session: Session, roster: Roster, *, mode: NoticeMode, statement: str, 
 
 
 LINES = text(
-    "select sequence, village, name, quantity, standard, amount_fen, id_index, component from roster_lines"
-    " where division_code = :division and roster_id = :roster and state = 'active' order by sequence"
+    "select l.sequence, l.village, l.name, l.quantity, l.standard, l.amount_fen, m.person, l.component"
+    " from roster_lines l join members m on m.division_code = l.division_code and m.id = l.member_id"
+    " where l.division_code = :division and l.roster_id = :roster and l.state = 'active' order by l.sequence"
 )
 
 
@@ -119,7 +120,7 @@ def _lines_to_publish(session: Session, roster: Roster) -> list[PublicLine]:
             r.quantity,
             r.standard,
             r.amount_fen,
-            mark(bytes(r.id_index), r.quantity, r.standard, r.amount_fen, r.component),
+            mark(r.person, r.quantity, r.standard, r.amount_fen, r.component),
         )
         for r in rows
     ]

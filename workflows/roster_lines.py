@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models.households import IdentityOutcome
+from models.households import IdentityOutcome, Member
 from models.officers import ActingOfficer
 from models.rosters import LineState, PayeeRelation, Roster, RosterLine, RosterStatus
 from policies.enforcement import allow
+from policies.interests import require_disinterested
 from policies.lifecycles import Desk
 from policies.moves import record_event, title_of
 from policies.notices import mark
@@ -87,14 +88,16 @@ def stop(session: Session, line: RosterLine, *, by: ActingOfficer, reason: str) 
 def release_line(session: Session, line: RosterLine, *, by: ActingOfficer, reason: str) -> RosterLine:
     """Let a held or stopped line go with its roster again; one never published needs a new notice. （第十六条）
 
-    Raises PersonDead, and as `hold` does.
+    Raises OwnHousehold, PersonDead, and as `hold` does.
     """
     roster = _roster_of(session, line)
     _allow_edit(session, roster, by, "恢复发放", reason)
+    _require_other(session, roster, line, by, "恢复发放")
     if line.identity_outcome == IdentityOutcome.DEAD and line.payee_relation != PayeeRelation.HEIR:
         raise PersonDead(title=title_of(roster), sequence=line.sequence)
     seen = published_marks(session, roster) if roster.notice_round else set()
-    facts = mark(line.id_index, line.quantity, line.standard, line.amount_fen, line.component)
+    person = session.exec(select(Member.person).where(Member.id == line.member_id)).one()
+    facts = mark(person, line.quantity, line.standard, line.amount_fen, line.component)
     changed = bool(seen) and (line.sequence, facts) not in seen
     return _set_state(
         session, line, LineState.ACTIVE, (LineState.HELD, LineState.STOPPED), "恢复发放", by, reason, changed=changed
@@ -106,10 +109,11 @@ def change_amount(
 ) -> RosterLine:
     """Change quantity or standard and with them the amount; once published, this asks for a new notice. （第十六条）
 
-    Raises StepNotPossible, ReasonMissing, AmountWrong, FasterColleague.
+    Raises StepNotPossible, ReasonMissing, OwnHousehold, AmountWrong, FasterColleague.
     """
     roster = _roster_of(session, line)
     _allow_edit(session, roster, by, "更正金额", reason)
+    _require_other(session, roster, line, by, "更正金额")
     quantity, standard = quantity.quantize(THOUSANDTH, ROUND_HALF_UP), standard.quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
     amount_fen = line_amount_fen(quantity, standard)
     if amount_fen <= 0:
@@ -158,6 +162,11 @@ def _allow_edit(session: Session, roster: Roster, by: ActingOfficer, label: str,
         raise StepNotPossible(title=title_of(roster), status=roster.status.label, step=label)
     if not reason.strip():
         raise ReasonMissing(step=label, field="原因")
+
+
+def _require_other(session: Session, roster: Roster, line: RosterLine, by: ActingOfficer, label: str) -> None:
+    """Let nobody correct or release a line of their own household. （第二十三条） Raises OwnHousehold."""
+    require_disinterested(session, "roster_line", [line.id or 0], by=by, title=title_of(roster), step=label)
 
 
 def _write(session: Session, line: RosterLine, read: dict[str, Any], values: dict[str, Any]) -> None:
