@@ -3,6 +3,7 @@
 from typing import Any
 
 from admin.differences import FailureView, RefundView, StatementView
+from admin.duties import DutiesView, DutyPairView
 from admin.households import AccountView, HouseholdView, MemberView
 from admin.imports import RosterImportView
 from admin.money import (
@@ -44,5 +45,7 @@ VIEWS: tuple[type[Any], ...] = (
     EventView,
     RefusalView,
     JobView,
+    DutyPairView,
+    DutiesView,
     ToolsView,
 )

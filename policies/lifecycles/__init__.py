@@ -4,6 +4,7 @@ from models.accounts import Account
 from models.bank_batches import BankBatch, Disbursement
 from models.base import Table
 from models.delegations import Delegation
+from models.duty_pairs import DutyPair
 from models.failures import Failure, Refund
 from models.officers import Post
 from models.payment_orders import PaymentOrder
@@ -12,6 +13,7 @@ from models.rosters import Roster
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
+from policies.lifecycles.duty_pairs import DUTY_PAIR_LIFECYCLE
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
@@ -23,6 +25,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     BankBatch: BANK_BATCH_LIFECYCLE,
     Delegation: DELEGATION_LIFECYCLE,
     Disbursement: DISBURSEMENT_LIFECYCLE,
+    DutyPair: DUTY_PAIR_LIFECYCLE,
     Failure: FAILURE_LIFECYCLE,
     PaymentOrder: PAYMENT_ORDER_LIFECYCLE,
     Post: POST_LIFECYCLE,
