@@ -15,7 +15,7 @@ from policies.clock import now
 from policies.permissions import Permission
 from policies.refusals import NotAllowed, Refused
 from workflows.edges import note_refusal
-from workflows.queue import PostEnded, finish, officer_of_post
+from workflows.queue import STANDING_IN, PostEnded, finish, officer_of_post
 
 log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ def cancel(session: Session, job: Job, *, by: ActingOfficer) -> Job:
 def follow(job_id: int, post_id: int, work: Callable[[int, int], None]) -> None:
     """Run a job's work and keep its state true whatever happens: done, refused with the reason, failed, cancelled.
 
+    It runs in the post, and under the delegation, that the job's row names now: a job may have been handed over.
     The work publishes its own progress and writes `done` in its own last transaction. Raises Waiting for a retry.
     """
     keeper = system_principal(REGION_CODE, Level.REGION, "后台任务")
@@ -55,16 +56,17 @@ def follow(job_id: int, post_id: int, work: Callable[[int, int], None]) -> None:
         started = session.execute(
             text(
                 "update jobs set status = 'running', started_at = coalesce(started_at, :at)"
-                " where id = :job and status in ('queued', 'running') returning title"
+                " where id = :job and status in ('queued', 'running') returning title, post_id, delegation_id"
             ),
             {"job": job_id, "at": now(session)},
-        ).scalar_one_or_none()
+        ).one_or_none()
     if started is None:
         return
+    standing = STANDING_IN.set(started.delegation_id)
     try:
-        work(job_id, post_id)
+        work(job_id, started.post_id)
     except Refused as refusal:
-        note_refusal(officer_of_post(post_id), "job", started, refusal)
+        note_refusal(officer_of_post(started.post_id), "job", started.title, refusal)
         _end(keeper, job_id, JobStatus.REFUSED, str(refusal))
     except PostEnded:
         _end(keeper, job_id, JobStatus.FAILED, "发起人的岗位已变动，任务未继续执行")
@@ -78,6 +80,8 @@ def follow(job_id: int, post_id: int, work: Callable[[int, int], None]) -> None:
     except Exception:
         _end(keeper, job_id, JobStatus.FAILED, "处理出错，已通知系统管理员；数据未受影响，可重新发起")
         raise
+    finally:
+        STANDING_IN.reset(standing)
 
 
 def _end(keeper: ActingOfficer, job_id: int, status: JobStatus, message: str) -> None:

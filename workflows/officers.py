@@ -48,7 +48,7 @@ class AlreadySo(Refused):
 
 
 class PeerFactor(Refused):
-    """{officer}是安全管理员，动态口令只能由运维人员用命令 yikatong reset-officer 重置，防止一人兼掌两人权限（第二十三条）。"""
+    """{officer}是安全管理员，动态口令只能由运维人员用命令 reset-officer 重置，防止一人兼掌两人权限（第二十三条）。"""
 
     status_code = 403
 

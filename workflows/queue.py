@@ -3,6 +3,7 @@
 Workflows never import `jobs/`; a task is enqueued by its name and is there if, and only if, the verb commits.
 """
 
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,10 @@ from policies.clock import now, today
 
 queue = App(connector=PsycopgConnector())
 """The module-level application; `jobs/` registers its tasks here and opens the worker's connections."""
+
+
+STANDING_IN: ContextVar[int] = ContextVar("standing_in", default=0)
+"""The delegation that the running job was started under; 0 for the officer's own post. `follow` sets it."""
 
 
 class PostEnded(Exception):
@@ -52,6 +57,7 @@ def start_job(
         title=title,
         officer_id=by.officer_id,
         post_id=by.post_id,
+        delegation_id=by.delegation_id,
         arguments=arguments or {},
         queued_at=now(session),
         roster_id=roster_id,
@@ -95,12 +101,16 @@ def finish(session: Session, job_id: int, status: JobStatus, message: str, file_
     )
 
 
-def officer_of_post(post_id: int, delegation_id: int = 0) -> ActingOfficer:
-    """Return who a job acts as, read anew: a lost post or delegation loses the job too. Raises PostEnded."""
+def officer_of_post(post_id: int, delegation_id: int | None = None) -> ActingOfficer:
+    """Return who a job acts as, read anew: a lost post or delegation loses the job too. Raises PostEnded.
+
+    delegation_id: None takes the delegation of the running job.
+    """
+    by_delegation = STANDING_IN.get() if delegation_id is None else delegation_id
     with transaction(None) as session:
         row = session.execute(
             sa.text("select * from officer_in_post(:post, :day, :delegation)"),
-            {"post": post_id, "day": today(session), "delegation": delegation_id},
+            {"post": post_id, "day": today(session), "delegation": by_delegation},
         ).one_or_none()
         if row is None:
             raise PostEnded

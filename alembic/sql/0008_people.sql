@@ -190,15 +190,6 @@ create function post_in_force(post bigint, delegation bigint) returns boolean
                     and day.today between d.valid_from and d.valid_to)))
 $$;
 
--- Who a job acts as, read from the job itself when it runs: a handed-over job runs as the successor.
-create function officer_of_job(job bigint, day date)
-    returns table (officer_id bigint, person text, name text, post_id bigint, delegation_id bigint, role text,
-                   organisation_id bigint, organisation text, kind text, level text, division_code text, sector text,
-                   bank_id bigint, absent text, permissions text[])
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select a.* from jobs j, lateral officer_in_post(j.post_id, day, j.delegation_id) a where j.id = job
-$$;
-
 -- Whom the holder of a post may ask to stand in: officers in force of the same division, kind and bank.
 create function colleagues(day date)
     returns table (officer_id bigint, person text, name text, role text, organisation text)
