@@ -26,6 +26,7 @@ from admin.reading import reading, who
 from admin.views import VIEWS
 from models.database import async_engine, async_sessions
 from models.settings import settings
+from policies.policy_watch import PolicyWatch
 from policies.refusals import Refused
 
 STATICS = Path(__file__).parent / "statics"
@@ -122,8 +123,9 @@ async def _ready(_: Request) -> Response:
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Close the console's connections with the server."""
-    yield
+    """Keep the policy fresh while the server runs; close the console's connections with it. Raises PolicyInvalid."""
+    with PolicyWatch():
+        yield
     await async_engine().dispose()
 
 

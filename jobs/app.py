@@ -7,6 +7,7 @@ from sqlalchemy.engine import make_url
 
 from jobs.tasks import HEARTBEAT_S, STALLED_AFTER_S
 from models.settings import settings
+from policies.policy_watch import PolicyWatch
 from workflows.queue import queue
 
 POLL_S = 1.0
@@ -19,8 +20,8 @@ def connector() -> PsycopgConnector:
 
 
 async def work(concurrency: int = 2, *, until_idle: bool = False) -> None:
-    """Run tasks until stopped; until_idle: until the queue is empty (tests)."""
-    with queue.replace_connector(connector()) as app:
+    """Run tasks until stopped; until_idle: until the queue is empty (tests). Raises PolicyInvalid."""
+    with PolicyWatch(), queue.replace_connector(connector()) as app:
         async with app.open_async():
             await app.run_worker_async(
                 concurrency=concurrency,

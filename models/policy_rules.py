@@ -40,3 +40,10 @@ class PolicyVersion(Table, table=True):
 
     id: int = column("编号", 1, sa_type=sa.Integer, primary_key=True)
     version: int = column("版本", 1)
+    stamp: int = column(
+        "版本标记",
+        0,
+        sa_type=sa.BigInteger,
+        server_default="0",
+        help="历史版本的编号，回滚后也不重复，各进程据此判断是否须重新装入",
+    )

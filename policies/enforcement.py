@@ -84,6 +84,8 @@ class Policy:
     version: int
     lines: Lines
     rule_ids: tuple[int, ...] = field(default=(), repr=False)
+    stamp: int = 0
+    """What the process compares: unlike the number never given twice, not even after a rollback."""
 
     @lru_cache(maxsize=512)  # noqa: B019 - the instance is frozen and replaced as a whole
     def _decisions(self, role: str, level: str, kind: str) -> dict[str, Decision]:
@@ -124,19 +126,19 @@ _in_force: dict[str, Policy] = {}
 
 def policy(session: Session) -> Policy:
     """Return the policy in force, reloaded when its version has changed. Raises PolicyInvalid."""
-    version: int = session.execute(text("select version from policy_version")).scalar_one()
+    version, stamp = session.execute(text("select version, stamp from policy_version")).one()
     database = str(session.get_bind().engine.url)
     held = _in_force.get(database)
-    if held is None or held.version != version:
-        held = _in_force[database] = _load(session, version)
+    if held is None or held.stamp != stamp:
+        held = _in_force[database] = _load(session, version, stamp)
     return held
 
 
-def _load(session: Session, version: int) -> Policy:
+def _load(session: Session, version: int, stamp: int) -> Policy:
     rows = session.execute(
         text("select id, role, level, kind, object, action, effect from policy_rules order by id")
     ).all()
-    return Policy(version, validated(row[1:] for row in rows), tuple(row[0] for row in rows))
+    return Policy(version, validated(row[1:] for row in rows), tuple(row[0] for row in rows), stamp)
 
 
 def held_version(database: str) -> int | None:

@@ -33,8 +33,14 @@ class Holder:
     kind: str
     organisation_id: int
     organisation: str
-    only: frozenset[str] | None = None
+    limits: Sequence[str] | None = None
+    """The permissions that a delegation is limited to."""
     delegated: bool = False
+
+    @property
+    def only(self) -> frozenset[str] | None:
+        """Return the delegation's limits as the compiled table takes them."""
+        return None if self.limits is None else frozenset(self.limits)
 
     @property
     def post(self) -> Post:

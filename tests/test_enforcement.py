@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from sqlalchemy.exc import IntegrityError
 
 from models.divisions import Level
 from models.officers import Role
@@ -108,9 +109,14 @@ class TestMistypedPolicy:
             seed_lines()
 
     def test_a_mistyped_row_in_the_database_stops_every_verb_rather_than_being_ignored(self, session, county):
-        session.execute(sa.text("update policy_rules set effect = 'denny' where effect = 'deny'"))
+        session.execute(sa.text("update policy_rules set role = 'clark' where effect = 'deny' and role = 'auditor'"))
         with pytest.raises(PolicyInvalid):
             may(session, county.township.clerk, Permission.ROSTER_VIEW)
+
+
+    def test_postgresql_itself_takes_no_mistyped_effect(self, session, county):
+        with pytest.raises(IntegrityError, match="effect"):
+            session.execute(sa.text("update policy_rules set effect = 'denny' where effect = 'deny'"))
 
 
 class TestAllow:

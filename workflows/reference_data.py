@@ -19,15 +19,14 @@ from models.base import REGION_CODE
 from models.clock import BusinessClock, CalendarDay
 from models.divisions import Division
 from models.payment_orders import AgentBank
-from models.policy_rules import PolicyRule
 from models.projects import SubsidyProject
 from models.settings import settings
 from models.tickets import install_ticket_key
+from workflows.policy_releases import load_policy
 from workflows.rules import seed_rules
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
-SEED_POLICY = ROOT / "policies" / "seed.csv"
 
 DOMAINS = {
     "农牧": "农业",
@@ -136,16 +135,6 @@ def load_calendar(session: Session) -> None:
             where=sa.text("calendar_days.provisional and not excluded.provisional"),
         )
     )
-
-
-def load_policy(session: Session) -> None:
-    """Load the seed policy into an empty table; later changes are the security officers'."""
-    if session.execute(sa.select(sa.exists().select_from(PolicyRule))).scalar_one():
-        return
-    names = ("role", "level", "kind", "object", "action", "effect")
-    with SEED_POLICY.open(encoding="utf-8", newline="") as file:
-        lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
-    _put(session, insert(PolicyRule), [dict(zip(names, line[1:], strict=True)) for line in lines if line[0] == "p"])
 
 
 def _project(row: Mapping[str, str]) -> dict[str, Any]:

@@ -67,11 +67,13 @@ create function policy_text() returns text
         select concat_ws(', ', 'p', role, level, kind, object, action, effect) as line from policy_rules) lines
 $$;
 
--- The one writer of a version: raises the number, keeps the lines, tells every process.
+-- The one writer of a version: raises the number, keeps the lines, tells every process. The stamp is an identity, so
+-- that a number that was rolled back and given anew is never taken for the version that a process holds compiled.
 create function policy_publish(from_where text, change policy_changes, who text) returns integer language plpgsql
     security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     fresh integer;
+    entry bigint;
     said constant text := policy_text();
 begin
     update policy_version set version = version + 1 returning version into fresh;
@@ -79,7 +81,9 @@ begin
             in_force_from, line_count, lines, digest)
         select fresh, from_where, change.id, coalesce(change.title, from_where), coalesce(change.reason, ''),
             coalesce(change.drafted_by, ''), who, clock_timestamp(), (select count(*) from policy_rules), said,
-            encode(sha256(convert_to(said, 'UTF8')), 'hex');
+            encode(sha256(convert_to(said, 'UTF8')), 'hex')
+        returning id into entry;
+    update policy_version set stamp = entry;
     perform pg_notify('policy', fresh::text);
     return fresh;
 end $$;
@@ -155,3 +159,4 @@ insert into policy_versions (policy_version, origin, title, reason, drafted_by, 
     select v.version, '升级前已有', '升级前已有的策略', '', '', '', clock_timestamp(), (select count(*) from policy_rules),
         policy_text(), encode(sha256(convert_to(policy_text(), 'UTF8')), 'hex')
     from policy_version v where v.version > 0;
+update policy_version set stamp = coalesce((select max(id) from policy_versions), 0);

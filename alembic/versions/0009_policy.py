@@ -18,6 +18,7 @@ branch_labels = None
 depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql"
+STAMP = "版本标记：历史版本的编号，回滚后也不重复，各进程据此判断是否须重新装入"
 LINES = "策略行：Casbin 策略文本，每行一条，按文本排序"
 
 
@@ -100,6 +101,10 @@ def upgrade() -> None:
         _moment("installed_at", "安装时间"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_releases")),
     )
+    op.add_column(
+        "policy_version",
+        sa.Column("stamp", sa.BigInteger(), server_default="0", nullable=False, comment=STAMP),
+    )
     op.create_check_constraint(
         op.f("ck_policy_rules_effect"), "policy_rules", sa.column("effect").in_(("allow", "deny"))
     )
@@ -110,5 +115,6 @@ def downgrade() -> None:
     """Leave the rules in force; their history goes."""
     run("0009_policy_down")
     op.drop_constraint(op.f("ck_policy_rules_effect"), "policy_rules")
+    op.drop_column("policy_version", "stamp")
     for name in ("policy_releases", "policy_versions", "policy_changes"):
         op.drop_table(name)
