@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
-from cli import records, sandbox
+from cli import people, records, sandbox
 from cli.common import console, new_app
 from demo.launcher import end_with_parent, print_accounts, run
 from demo.officers import read_accounts
@@ -32,6 +32,8 @@ from workflows.readiness import findings
 KNOWN = (Refused, SettingWrong, ClusterFailed, KeysMissing, DemoFailed, SandboxFailed, OutsideError)
 
 app = new_app("一卡通：惠民惠农财政补贴资金发放管理。每个命令加 --help 看说明和示例。")
+app.command("bootstrap")(people.bootstrap)
+app.command("reset-officer")(people.reset_officer)
 app.command("import-roster")(records.import_roster)
 app.command("bulletin")(records.bulletin)
 app.add_typer(sandbox.app, name="sandbox")

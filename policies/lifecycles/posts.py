@@ -29,6 +29,7 @@ POST_LIFECYCLE = Lifecycle(
              forward=False, consequence="该拟任岗位作废，需要时重新拟任。"),
         Step("withdraw", S.PROPOSED, S.REFUSED, P.POST_PROPOSE, "撤回拟任", Desk.SECURITY_DRAFTER,
              forward=False, consequence="尚未复核，拟任岗位作废。"),
+        Step("lapse", S.PROPOSED, S.REFUSED, label="拟任人员已离任", forward=False),
         Step("end", S.IN_FORCE, S.ENDED, label="终止任职"),
     ),
     ends=frozenset({S.ENDED, S.REFUSED}),
