@@ -147,11 +147,11 @@ create temporary table staging (
 """
 
 TAKE_OVER = """
-insert into roster_lines (county_code, division_code, roster_id, sequence, household_id, member_id, village, group_name,
-    head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number, account_index,
-    bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state, state_reason, note,
-    account_is_card, phone_present)
-select :county, :division, :roster, row_number, household_id, member_id, village, group_name, name, name, id_number,
+insert into roster_lines (county_code, division_code, roster_id, sector, sequence, household_id, member_id, village,
+    group_name, head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number,
+    account_index, bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state,
+    state_reason, note, account_is_card, phone_present)
+select :county, :division, :roster, '', row_number, household_id, member_id, village, group_name, name, name, id_number,
     id_index, payee_name, 'self', account_id, account_number, account_index, bank_name, '', quantity_milli / 1000.0,
     standard_units / 10000.0, amount_fen, '', entitlement_key, 'active', '', '', true, true
 from staging

@@ -34,6 +34,9 @@ class Account(Table, table=True):
     number_index: bytes = column("账号盲索引", sa_type=BlindIndex, index=True)
     bank_name: str = column("开户银行")
     bank_code: str = column("联行号", "", help="CNAPS 12 位")
+    bank_id: int | None = column(
+        "代理银行", None, sa_type=sa.BigInteger, nullable=True, help="由触发器按联行号前三位确定；银行只见本行账户"
+    )
     is_card: bool = column("社会保障卡", True)
     is_payment: bool = column("发放账户", True)
     status: AccountStatus = column("状态", AccountStatus.REGISTERED, sa_type=enum_type(AccountStatus))

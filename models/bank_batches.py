@@ -44,6 +44,8 @@ class BankBatch(Table, table=True):
     division_code: str = division("旗县")
     number: str = column("批次号", unique=True, help="报文标识 MsgId")
     order_id: int = column("支付单", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随支付单，由外键保证一致；主管部门只见本领域")
+    bank_id: int = column("代理银行", sa_type=sa.BigInteger, help="随支付单，由外键保证一致；银行只见本行")
     agent_account_id: int = column("代发户", sa_type=sa.BigInteger)
     project_name: str = column("项目名称")
     correction: bool = column("补发批次", False)
@@ -65,7 +67,15 @@ class BankBatch(Table, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
-        sa.ForeignKeyConstraint(["division_code", "order_id"], ["payment_orders.division_code", "payment_orders.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "order_id", "sector", "bank_id"],
+            [
+                "payment_orders.division_code",
+                "payment_orders.id",
+                "payment_orders.sector",
+                "payment_orders.bank_id",
+            ],
+        ),
     )
 
 
@@ -83,6 +93,8 @@ class Disbursement(Table, table=True):
     line_sequence: int = column("序号")
     project_id: int = column("补贴项目", sa_type=sa.BigInteger)
     order_id: int = column("支付单", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随支付单，由外键保证一致；主管部门只见本领域")
+    bank_id: int = column("代理银行", sa_type=sa.BigInteger, help="随支付单，由外键保证一致；银行只见本行")
     batch_id: int | None = column("批次", None, sa_type=sa.BigInteger, nullable=True)
     indicator_id: int = column("预算指标", sa_type=sa.BigInteger)
     agent_account_id: int = column("代发户", sa_type=sa.BigInteger)
@@ -104,7 +116,15 @@ class Disbursement(Table, table=True):
         sa.UniqueConstraint("county_code", "line_id", "attempt"),
         sa.ForeignKeyConstraint(["division_code", "roster_id"], ["rosters.division_code", "rosters.id"]),
         sa.ForeignKeyConstraint(["county_code", "line_id"], ["roster_lines.county_code", "roster_lines.id"]),
-        sa.ForeignKeyConstraint(["county_code", "order_id"], ["payment_orders.division_code", "payment_orders.id"]),
+        sa.ForeignKeyConstraint(
+            ["county_code", "order_id", "sector", "bank_id"],
+            [
+                "payment_orders.division_code",
+                "payment_orders.id",
+                "payment_orders.sector",
+                "payment_orders.bank_id",
+            ],
+        ),
         sa.ForeignKeyConstraint(["county_code", "batch_id"], ["bank_batches.division_code", "bank_batches.id"]),
         sa.Index("ix_disbursements_batch", "county_code", "batch_id"),
         sa.Index("ix_disbursements_order", "county_code", "order_id"),

@@ -88,6 +88,8 @@ class Refund(Table, table=True):
     division_code: str = division("旗县")
     number: str = column("退款单号", unique=True)
     order_id: int = column("支付单", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随支付单，由外键保证一致；主管部门只见本领域")
+    bank_id: int = column("代理银行", sa_type=sa.BigInteger, help="随支付单，由外键保证一致；银行只见本行")
     indicator_id: int = column("预算指标", sa_type=sa.BigInteger)
     agent_account_id: int = column("代发户", sa_type=sa.BigInteger)
     project_name: str = column("项目名称")
@@ -102,6 +104,14 @@ class Refund(Table, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
-        sa.ForeignKeyConstraint(["division_code", "order_id"], ["payment_orders.division_code", "payment_orders.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "order_id", "sector", "bank_id"],
+            [
+                "payment_orders.division_code",
+                "payment_orders.id",
+                "payment_orders.sector",
+                "payment_orders.bank_id",
+            ],
+        ),
         sa.CheckConstraint("amount_fen > 0", name="amount"),
     )

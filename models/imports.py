@@ -30,6 +30,7 @@ class RosterImport(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
+    sector: str = column("主管领域", help="随补贴项目；主管部门和分管人员只见本领域")
     period: str = column("补贴所属期")
     period_start: date = column("所属期起")
     period_end: date = column("所属期止")

@@ -33,6 +33,7 @@ class Notice(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     roster_id: int = column("清册", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随清册，由外键保证一致；主管部门只见本领域")
     round: int = column("轮次")
     mode: NoticeMode = column("方式", NoticeMode.ONLINE, sa_type=enum_type(NoticeMode))
     statement: str = column("说明", "", help="线下公示须说明地点")
@@ -43,7 +44,9 @@ class Notice(Table, table=True):
     digest: str = column("内容摘要", "")
 
     __table_args__ = (
-        sa.ForeignKeyConstraint(["division_code", "roster_id"], ["rosters.division_code", "rosters.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "roster_id", "sector"], ["rosters.division_code", "rosters.id", "rosters.sector"]
+        ),
         sa.UniqueConstraint("division_code", "roster_id", "round"),
         county_check(),
     )
@@ -59,6 +62,7 @@ class Objection(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     roster_id: int = column("清册", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随清册，由外键保证一致；主管部门只见本领域")
     line_sequence: int | None = column("涉及序号", None, nullable=True)
     text: str = column("异议内容")
     received_at: datetime = moment("收到时间", ..., nullable=False)
@@ -67,7 +71,9 @@ class Objection(Table, table=True):
     settled_at: datetime | None = moment("处理时间")
 
     __table_args__ = (
-        sa.ForeignKeyConstraint(["division_code", "roster_id"], ["rosters.division_code", "rosters.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "roster_id", "sector"], ["rosters.division_code", "rosters.id", "rosters.sector"]
+        ),
         sa.Index("ix_objections_roster", "division_code", "roster_id"),
         county_check(),
     )

@@ -44,6 +44,7 @@ class Organisation(Table, table=True):
     closed_on: date | None = column("撤销日期", None, nullable=True, help="空为在用")
 
     __table_args__ = (
+        sa.CheckConstraint("kind <> 'department' or sector <> ''", name="department_sector"),
         sa.Index(
             "uq_organisations_one_of_a_kind",
             "division_code",

@@ -46,7 +46,7 @@ class AgentAccount(Table, table=True):
     number: str = column("账号", sa_type=Sealed, mask="card")
     number_index: bytes = column("账号盲索引", sa_type=BlindIndex, unique=True)
 
-    __table_args__ = (sa.UniqueConstraint("division_code", "id"),)
+    __table_args__ = (sa.UniqueConstraint("division_code", "id"), sa.UniqueConstraint("division_code", "id", "bank_id"))
 
 
 class PaymentOrder(Table, table=True):
@@ -63,6 +63,7 @@ class PaymentOrder(Table, table=True):
     sector: str = column("主管领域")
     indicator_id: int = column("预算指标", sa_type=sa.BigInteger)
     agent_account_id: int = column("代发户", sa_type=sa.BigInteger)
+    bank_id: int = column("代理银行", sa_type=sa.BigInteger, help="随代发户，由外键保证一致")
     status: PaymentOrderStatus = column("状态", PaymentOrderStatus.DRAFTED, sa_type=enum_type(PaymentOrderStatus))
     version: int = column("版本", 1)
     line_count: int = column("笔数", 0, unit="笔")
@@ -81,8 +82,10 @@ class PaymentOrder(Table, table=True):
         sa.ForeignKeyConstraint(
             ["division_code", "indicator_id"], ["budget_indicators.division_code", "budget_indicators.id"]
         ),
+        sa.UniqueConstraint("division_code", "id", "sector", "bank_id"),
         sa.ForeignKeyConstraint(
-            ["division_code", "agent_account_id"], ["agent_accounts.division_code", "agent_accounts.id"]
+            ["division_code", "agent_account_id", "bank_id"],
+            ["agent_accounts.division_code", "agent_accounts.id", "agent_accounts.bank_id"],
         ),
         sa.CheckConstraint("amount_fen > 0", name="amount"),
     )

@@ -84,6 +84,7 @@ class Roster(Table, table=True):
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
         sa.UniqueConstraint("county_code", "id"),
+        sa.UniqueConstraint("division_code", "id", "sector"),
         sa.Index("ix_rosters_status", "division_code", "status"),
         county_check(),
     )
@@ -99,6 +100,7 @@ class RosterLine(Table, table=True):
     id: int | None = identity()
     division_code: str = division("苏木乡镇")
     roster_id: int = column("清册", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随清册，由外键保证一致；主管部门只见本领域")
     sequence: int = column("序号")
     household_id: int = column("户", sa_type=sa.BigInteger)
     member_id: int = column("享受人编号", sa_type=sa.BigInteger)
@@ -139,7 +141,9 @@ class RosterLine(Table, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
-        sa.ForeignKeyConstraint(["division_code", "roster_id"], ["rosters.division_code", "rosters.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "roster_id", "sector"], ["rosters.division_code", "rosters.id", "rosters.sector"]
+        ),
         sa.ForeignKeyConstraint(["division_code", "household_id"], ["households.division_code", "households.id"]),
         sa.ForeignKeyConstraint(["division_code", "member_id"], ["members.division_code", "members.id"]),
         sa.Index("ix_roster_lines_roster", "division_code", "roster_id", "sequence", unique=True),

@@ -60,6 +60,7 @@ class RosterWarning(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     roster_id: int = column("清册", sa_type=sa.BigInteger)
+    sector: str = column("主管领域", help="随清册，由外键保证一致；主管部门只见本领域")
     line_id: int = column("明细", sa_type=sa.BigInteger)
     line_sequence: int = column("序号")
     rule_code: str = column("规则编码")
@@ -77,7 +78,9 @@ class RosterWarning(Table, table=True):
     live: bool = column("有效", True, help="再次核查不再触发时为假")
 
     __table_args__ = (
-        sa.ForeignKeyConstraint(["division_code", "roster_id"], ["rosters.division_code", "rosters.id"]),
+        sa.ForeignKeyConstraint(
+            ["division_code", "roster_id", "sector"], ["rosters.division_code", "rosters.id", "rosters.sector"]
+        ),
         sa.UniqueConstraint("division_code", "roster_id", "line_id", "rule_code"),
         county_check(),
     )

@@ -259,8 +259,8 @@ def _write_line(
     amount = line.amount_fen or int(exact.quantize(Decimal(1), ROUND_HALF_UP))
     values: dict[str, Any] = {
         "county_code": roster.county_code, "division_code": roster.division_code, "roster_id": roster.id,
-        "sequence": sequence, "household_id": home.id, "member_id": member.id, "village": home.village,
-        "group_name": home.group_name, "head_name": home.head_name, "name": member.name,
+        "sector": roster.sector, "sequence": sequence, "household_id": home.id, "member_id": member.id,
+        "village": home.village, "group_name": home.group_name, "head_name": home.head_name, "name": member.name,
         "id_number": member.id_number, "id_index": member.id_index, "payee_name": member.name,
         "payee_relation": line.relation, "quantity": Decimal(line.quantity), "standard": Decimal(line.standard),
         "amount_fen": amount, "component": line.component, "state": line.state,
@@ -322,8 +322,8 @@ def _hang_notice(session: Session, roster: Roster, moment: datetime, over: bool)
     roster.notice_round = 1
     session.add(Notice(
         division_code=roster.division_code, county_code=roster.county_code, roster_id=key(roster.id), round=1,
-        published_at=published, ends_at=published + timedelta(days=7), line_count=roster.line_count,
-        content={"lines": []}, digest="",
+        sector=roster.sector, published_at=published, ends_at=published + timedelta(days=7),
+        line_count=roster.line_count, content={"lines": []}, digest="",
     ))  # fmt: skip
 
 

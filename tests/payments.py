@@ -37,7 +37,7 @@ class Payments:
         order = PaymentOrder(
             division_code=self.county, number=f"ZF{self.roster.number}", project_id=key(self.project.id),
             project_name=self.project.name, sector=self.project.sector, indicator_id=key(self.indicator.id),
-            agent_account_id=key(self.agent.id), status=PaymentOrderStatus.FUNDED,
+            agent_account_id=key(self.agent.id), bank_id=self.agent.bank_id, status=PaymentOrderStatus.FUNDED,
             line_count=self.roster.line_count, amount_fen=self.roster.amount_fen, drafted_at=moment,
             arrived_at=moment, funded_at=moment, credited_at=moment,
         )  # fmt: skip
@@ -49,7 +49,8 @@ class Payments:
         attempt = Disbursement(
             county_code=self.county, division_code=line.division_code, roster_id=line.roster_id, line_id=line.id,
             line_sequence=line.sequence, project_id=key(self.project.id), order_id=key(self.order.id),
-            indicator_id=key(self.indicator.id), agent_account_id=key(self.agent.id),
+            sector=self.order.sector, bank_id=self.order.bank_id, indicator_id=key(self.indicator.id),
+            agent_account_id=key(self.agent.id),
             end_to_end_id=f"E{line.roster_id}-{line.id}", entitlement_key=line.entitlement_key,
             amount_fen=line.amount_fen, payee_name=line.payee_name, account_number="6200400430000000016",
             status=DisbursementStatus.SENT,

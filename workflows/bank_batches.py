@@ -84,6 +84,8 @@ def _prepare(session: Session, order: PaymentOrder, by: ActingOfficer, *, correc
         division_code=order.division_code,
         number=number,
         order_id=order.id or 0,
+        sector=order.sector,
+        bank_id=order.bank_id,
         agent_account_id=order.agent_account_id,
         project_name=order.project_name,
         correction=correction,

@@ -44,10 +44,11 @@ COPY = text(
             and id = any (:ids)) group by line_id
     )
     insert into disbursements (county_code, division_code, roster_id, line_id, line_sequence, project_id, order_id,
-        indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen, payee_name,
-        account_number, account_is_card, bank_code, status, reason_code, reason, failure_class)
+        sector, bank_id, indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen,
+        payee_name, account_number, account_is_card, bank_code, status, reason_code, reason, failure_class)
     select d.county_code, d.division_code, d.roster_id, d.line_id, d.line_sequence, d.project_id, d.order_id,
-        d.indicator_id, d.agent_account_id, n.attempt, left(d.county_code, 6) || 'L' || d.line_id || 'A' || n.attempt,
+        d.sector, d.bank_id, d.indicator_id, d.agent_account_id, n.attempt,
+        left(d.county_code, 6) || 'L' || d.line_id || 'A' || n.attempt,
         d.entitlement_key, d.amount_fen, l.payee_name, l.account_number, coalesce(l.account_is_card, true),
         l.bank_code, 'reserved', '', '', ''
     from failures f

@@ -103,11 +103,12 @@ _APPLY_MATCHED = """
             where division_code = :division and project_id = :project and period_start < :period_start)
     group by l.id_index, l.component
 )
-insert into roster_lines (county_code, division_code, roster_id, sequence, household_id, member_id, village, group_name,
-    head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number, account_index,
-    bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state, state_reason, note,
-    account_is_card, contracted_area_mu, previous_amount_fen, phone_present, member_added_on, reviewed_on)
-select :county, :division, :roster, row_number() over (order by x.row_number), x.household_id, x.member_id,
+insert into roster_lines (county_code, division_code, roster_id, sector, sequence, household_id, member_id, village,
+    group_name, head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number,
+    account_index, bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state,
+    state_reason, note, account_is_card, contracted_area_mu, previous_amount_fen, phone_present, member_added_on,
+    reviewed_on)
+select :county, :division, :roster, :sector, row_number() over (order by x.row_number), x.household_id, x.member_id,
     coalesce(nullif(x.village, ''), h.village), coalesce(nullif(x.group_name, ''), h.group_name),
     coalesce(x.known_head, h.head_name), x.known_name, x.id_number, x.id_index, x.known_payee,
     case when x.payee_id = x.member_id then 'self' else 'head' end, x.account_id,
@@ -249,7 +250,7 @@ def apply_rows(session: Session, record: RosterImport, roster: Roster) -> int:
         _about(session, record)
         | {
             "county": record.county_code, "roster": roster.id, "project": record.project_id,
-            "period_start": record.period_start,
+            "period_start": record.period_start, "sector": roster.sector,
         },
     )  # fmt: skip
     session.execute(sa.text("set local enable_nestloop = on"))

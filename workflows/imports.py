@@ -92,6 +92,7 @@ def receive(
         division_code=by.division_code,
         county_code=county_of(by.division_code),
         project_id=project.id or 0,
+        sector=project.sector,
         period=period.strip(),
         period_start=period_start,
         period_end=period_end,

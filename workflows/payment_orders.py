@@ -76,6 +76,7 @@ def _draft_one(session: Session, roster: Roster, share: Share, number: str, by: 
         sector=roster.sector,
         indicator_id=share.indicator_id,
         agent_account_id=share.agent_account_id,
+        bank_id=session.get_one(AgentAccount, share.agent_account_id).bank_id,
         line_count=len(share.line_ids),
         amount_fen=share.amount_fen,
         drafted_at=moment,
@@ -94,15 +95,18 @@ LINES = text(
         where county_code = :county and division_code = :division and roster_id = :roster group by line_id
     )
     insert into disbursements (county_code, division_code, roster_id, line_id, line_sequence, project_id, order_id,
-        indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen, payee_name,
+        sector, bank_id, indicator_id, agent_account_id, attempt, end_to_end_id, entitlement_key, amount_fen,
+        payee_name,
         account_number, account_is_card, bank_code, status, reason_code, reason, failure_class)
-    select l.county_code, l.division_code, l.roster_id, l.id, l.sequence, :project, o.order_id, o.indicator_id,
+    select l.county_code, l.division_code, l.roster_id, l.id, l.sequence, :project, o.order_id, l.sector, o.bank_id,
+        o.indicator_id,
         o.agent_account_id, coalesce(f.attempt, 0) + 1,
         left(l.county_code, 6) || 'L' || l.id || 'A' || coalesce(f.attempt, 0) + 1, l.entitlement_key, l.amount_fen,
         l.payee_name, l.account_number, coalesce(l.account_is_card, true), l.bank_code, 'reserved',
         '', '', ''
     from unnest(cast(:lines as bigint[]), cast(:orders as bigint[]), cast(:indicators as bigint[]),
-        cast(:agents as bigint[])) as o (line_id, order_id, indicator_id, agent_account_id)
+        cast(:agents as bigint[]), cast(:banks as bigint[]))
+        as o (line_id, order_id, indicator_id, agent_account_id, bank_id)
     join roster_lines l on l.county_code = :county and l.division_code = :division and l.id = o.line_id
     left join former f on f.line_id = l.id
     """
@@ -122,6 +126,7 @@ def _write_lines(session: Session, roster: Roster, orders: Sequence[PaymentOrder
             "orders": [order.id for _, order in pairs],
             "indicators": [order.indicator_id for _, order in pairs],
             "agents": [order.agent_account_id for _, order in pairs],
+            "banks": [order.bank_id for _, order in pairs],
         },
     )
 

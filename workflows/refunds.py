@@ -78,6 +78,8 @@ def _prepare(
         division_code=order.division_code,
         number=number,
         order_id=order_id,
+        sector=order.sector,
+        bank_id=order.bank_id,
         indicator_id=order.indicator_id,
         agent_account_id=order.agent_account_id,
         project_name=order.project_name,

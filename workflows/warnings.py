@@ -37,10 +37,11 @@ STANDS_AT: dict[S, tuple[Gate, Desk]] = {
 KEEP = """
 with hits as materialized ({gate}),
 kept as (
-    insert into roster_warnings as w (division_code, county_code, roster_id, line_id, line_sequence, rule_code,
-        rule_version, rule_name, light, gate, message, evidence, skipped, raised_at, explanation, explained_by, live)
-    select :division_code, :county_code, :roster_id, h.line_id, h.sequence, h.rule_code, h.version, h.rule_name,
-        h.light, :gate, h.message, h.evidence, h.skipped, :moment, '', '', true
+    insert into roster_warnings as w (division_code, county_code, roster_id, sector, line_id, line_sequence,
+        rule_code, rule_version, rule_name, light, gate, message, evidence, skipped, raised_at, explanation,
+        explained_by, live)
+    select :division_code, :county_code, :roster_id, :sector, h.line_id, h.sequence, h.rule_code, h.version,
+        h.rule_name, h.light, :gate, h.message, h.evidence, h.skipped, :moment, '', '', true
     from hits h
     on conflict (division_code, roster_id, line_id, rule_code) do update set
         line_sequence = excluded.line_sequence, rule_version = excluded.rule_version, rule_name = excluded.rule_name,
@@ -245,6 +246,7 @@ def _run(session: Session, roster: Roster, gate: Gate) -> list[str]:
     ran = [rule.code for rule in rules]
     bound = {
         "county_code": roster.county_code,
+        "sector": roster.sector,
         "gate": gate.value,
         "moment": moment,
         "today": moment.date(),
