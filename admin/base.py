@@ -97,6 +97,8 @@ class Form:
     """The tab whose head offers the form; empty: the head of the page."""
     seats: Callable[[ActingOfficer], bool] = lambda by: True
     """Which posts the form is for, beyond the permission."""
+    filled: tuple[str, ...] = ()
+    """The fields that begin with what the record's columns of that name hold."""
 
     def offered(self, granted: frozenset[str], by: ActingOfficer, record: Any = None) -> bool:
         """Tell whether the officer may use the form now: the predicate of the button and of the route."""

@@ -41,6 +41,10 @@ async def _page(
         return record, shown, choices
 
     record, found, choices = await reading(question)
+    if refusal is None and record is not None:
+        given = {name: str(getattr(record, name) or "") for name in form.filled} | {
+            name: typed for name, typed in given.items() if typed
+        }
     if not form.offered(granted, by, record):
         raise HTTPException(403, f"您当前的岗位（{by.post}）现在不能办理“{form.label}”（第二十三条）。")
     return await pages.render(

@@ -4,6 +4,7 @@ from typing import Any
 
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
+from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.households import AccountView, HouseholdView, MemberView
 from admin.imports import RosterImportView
 from admin.money import (
@@ -15,6 +16,7 @@ from admin.money import (
     ResultExceptionView,
 )
 from admin.oversight import BulletinView, EventView, JobView, RefusalView
+from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.projects import SubsidyProjectView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
@@ -45,6 +47,13 @@ VIEWS: tuple[type[Any], ...] = (
     EventView,
     RefusalView,
     JobView,
+    OwnView,
+    OrganisationView,
+    OfficerView,
+    PostView,
+    DelegationView,
+    RegistrarsView,
+    HandoverView,
     DutyPairView,
     DutiesView,
     ToolsView,
