@@ -10,22 +10,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from models.events import DeskHolder, Event, Refusal
-from models.households import Household
 from models.officers import ActingOfficer, Role
 from models.rosters import Roster, RosterStatus
 from policies.clock import now
-from policies.interests import OwnHousehold
-from policies.lifecycles import Desk
+from policies.lifecycles import LIFECYCLES, Desk
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.moves import hold_desk, move, move_many
 from policies.refusals import FasterColleague, NotAllowed, Refused, SamePersonTwice
 from tests.conftest import As, Owner
-from tests.factories import World, a_line, a_member, a_project, a_roster, an_indicator, second_account
+from tests.factories import World, a_project, a_roster, an_indicator, second_account
+from tests.records import BUILDERS, a_record, sitting
 from tests.world import key
 from workflows import roster_lines, rosters
 from workflows.edges import edge
 
 S = RosterStatus
+OF = {lifecycle.noun: lifecycle for lifecycle in LIFECYCLES.values()}
+DESKS = {noun: {step.desk for step in OF[noun].steps if step.desk is not None} for noun in ("roster", *BUILDERS)}
+ROSTER_DESKS = {step.desk for step in ROSTER_LIFECYCLE.steps if step.desk is not None}
 ONWARD = {status: step for status in S if (step := ROSTER_LIFECYCLE.onward(status)) is not None}
 
 
@@ -62,6 +64,29 @@ class TestOneDeskPerPerson:
                 hold_desk(session, roster, wanted, person, "roster")
         hold_desk(session, roster, held, person, "roster")
 
+    @pytest.mark.parametrize("noun", sorted(DESKS), ids=str)
+    def test_at_every_step_of_every_noun_whoever_held_another_of_its_desks_is_refused(self, session, county, noun):
+        """Generated from the lifecycles: own post, second account or a colleague's by delegation, it is one person."""
+        for step in (step for step in OF[noun].steps if step.desk is not None):
+            for held in DESKS[noun] - {step.desk}:
+                with session.begin_nested() as save:
+                    record, _ = a_record(session, county, noun, step.source)
+                    person = f"{held} and then {step.desk}"
+                    by = sitting(county, step.desk)
+                    hold_desk(session, record, held, replace(by, person=person), noun)
+                    for disguise in (
+                        replace(by, person=person),
+                        replace(by, person=person, officer_id=by.officer_id + 1000),
+                        replace(by, person=person, delegation_id=7, absent="某人"),
+                    ):
+                        with pytest.raises(SamePersonTwice, match=f"{held.label}.*{step.desk.label}"):
+                            move(session, record, step.verb, by=disguise)
+                        with pytest.raises(SamePersonTwice):
+                            hold_desk(session, record, step.desk, disguise, noun)
+                    assert record.status == step.source
+                    save.rollback()
+                session.expunge_all()
+
     @pytest.mark.parametrize("status", ONWARD, ids=str)
     def test_the_next_step_is_refused_to_each_who_acted_before(self, session, county, no_rules, status):
         step = ONWARD[status]
@@ -89,7 +114,7 @@ class TestOneDeskPerPerson:
             verb(session, roster, by=by, **({"attested": True} if verb is rosters.endorse else {}))
             assert roster.status == status
         seats = session.exec(select(DeskHolder).where(DeskHolder.record_id == roster.id)).all()
-        assert {seat.desk for seat in seats} == set(Desk)
+        assert {seat.desk for seat in seats} == ROSTER_DESKS
         assert len({seat.person for seat in seats}) == len(seats) == 6
 
     def test_the_steps_of_one_desk_may_be_one_persons(self, session, county, no_rules):
@@ -147,33 +172,6 @@ class TestOneDeskPerPerson:
         roster = a_roster(session, county, status=S.ENDORSED)
         with pytest.raises(NotAllowed):
             move_many(session, Roster, "report", [key(roster.id)], by=county.township.head)
-
-
-class TestOwnAffairs:
-    """Nobody approves what pays themselves or their household."""
-
-    def a_relative(self, session: Session, county: World, by: ActingOfficer) -> Roster:
-        """Make an endorsed-to-be roster that pays a member of the officer's household."""
-        head = a_member(session, county)
-        home = session.get_one(Household, head.household_id)
-        self_in_registry = a_member(session, county, home, relation="20", name="本人")
-        self_in_registry.id_index = bytes.fromhex(by.person)
-        session.flush()
-        return a_roster(session, county, status=S.ON_NOTICE, lines=[a_line(), a_line(member=head)])
-
-    def test_the_head_does_not_endorse_what_pays_their_household(self, session, county, no_rules):
-        roster = self.a_relative(session, county, county.township.head)
-        with pytest.raises(OwnHousehold, match="序号 2"):
-            rosters.endorse(session, roster, by=county.township.head, attested=True)
-
-    def test_a_colleague_without_interest_does(self, session, county, no_rules):
-        roster = self.a_relative(session, county, county.department.clerk)
-        rosters.endorse(session, roster, by=county.township.head, attested=True)
-        rosters.report(session, roster, by=county.township.clerk)
-        with pytest.raises(OwnHousehold):
-            rosters.examine_department(session, roster, by=county.department.clerk)
-        rosters.examine_department(session, roster, by=county.department.second_clerk)
-        assert roster.status == S.DEPARTMENT_EXAMINED
 
 
 class TestTheNetBehind:

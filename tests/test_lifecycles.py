@@ -34,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 POLICY = Policy(0, seed_lines())
 STEPS = [(lifecycle, step) for lifecycle in LIFECYCLES.values() for step in lifecycle.steps]
 DESK_STEPS = [step for step in ROSTER_LIFECYCLE.steps if step.desk is not None]
+ROSTER_DESKS = tuple(dict.fromkeys(step.desk for step in DESK_STEPS))
 VERBS = tuple(dict.fromkeys(step.verb for step in DESK_STEPS))
 PLACES = (
     (OrganisationKind.TOWNSHIP, Level.TOWNSHIP),
@@ -87,7 +88,10 @@ class TestTables:
         assert keywords == [ask.name for ask in step.asks]
 
     def test_the_law_fixes_six_desks_of_a_roster(self):
-        assert {step.desk for step in DESK_STEPS} == set(Desk)
+        assert {str(desk) for desk in ROSTER_DESKS} == {
+            "township_clerk", "township_head", "department_clerk", "department_reviewer", "finance_clerk",
+            "finance_reviewer",
+        }  # fmt: skip
 
 
 def officer(world: World, role: Role, level: Level, kind: OrganisationKind) -> ActingOfficer:
@@ -193,7 +197,7 @@ class TestWalks:
                     break
                 step = data.draw(some.sampled_from(ways))
                 if data.draw(some.booleans()):
-                    wrong = data.draw(some.sampled_from([desk for desk in Desk if desk != step.desk]))
+                    wrong = data.draw(some.sampled_from([desk for desk in ROSTER_DESKS if desk != step.desk]))
                     refuse_the_wrong(session, roster, step, sitting(county, wrong), system)
                 by = sitting(county, step.desk) if step.desk else system
                 version = roster.version
