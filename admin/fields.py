@@ -14,6 +14,7 @@ from models.crypto import Sealed
 from models.warnings import Light
 from policies.clock import ZONE
 from policies.identities import mask_card, mask_id, mask_name, mask_phone
+from policies.permissions import Permission
 from policies.refusals import Refused
 
 EMPTY = "—"
@@ -49,6 +50,7 @@ WORDS: dict[str, dict[str, str]] = {
         "01": "汉族", "02": "蒙古族", "03": "回族", "11": "满族", "31": "达斡尔族", "45": "鄂温克族", "52": "鄂伦春族",
     },
     "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},
+    "permissions": {one.value: one.label for one in Permission},
     "asset_kind": {
         "contracted_land": "承包耕地", "leased_in": "流入", "leased_out": "流出", "excluded_land": "不予补贴面积",
         "grassland": "草原", "livestock": "牲畜",

@@ -12,7 +12,7 @@ from models.base import Table
 from models.clock import CalendarDay
 from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
-from models.officers import ActingOfficer
+from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.rosters import Roster, RosterStatus
@@ -27,6 +27,7 @@ NOUNS: dict[type[Table], str] = {
     BankBatch: "bank-batch",
     Failure: "failure",
     Refund: "refund",
+    Post: "post",
 }
 """The nouns that wait at desks, with the identity of their view."""
 

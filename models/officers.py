@@ -105,6 +105,11 @@ class Post(Table, table=True):
         sa.Index("ix_posts_organisation_id_role", "organisation_id", "role"),
     )
 
+    @property
+    def title(self) -> str:
+        """Return the post as officers say it, with its holder, e.g. 敖汉旗财政局经办岗（王某）."""
+        return f"{self.organisation}{self.role.label}（{self.holder}）"
+
 
 class LoginSession(Table, table=True):
     """A login on the server: the cookie holds only a random token whose hash stands here."""

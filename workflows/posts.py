@@ -1,11 +1,13 @@
 """Posts: proposed by one security administrator, confirmed by another, never for oneself. （第二十三、二十四条）"""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from models.base import REGION_CODE
 from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import Organisation, OrganisationKind
 from policies.clock import today
@@ -89,6 +91,7 @@ def propose(
         status=PostStatus.PROPOSED,
         proposed_by=by.person,
     )
+    _widen_home(session, officer, organisation.division_code)
     facts = {"from": valid_from.isoformat(), "to": valid_to.isoformat() if valid_to else "", "role": str(wanted)}
     return begin(session, post, by=by, label="拟任岗位", desk=Desk.SECURITY_DRAFTER, facts=facts)
 
@@ -199,6 +202,33 @@ def _one(session: Session, model: type[Row], key: str) -> Row:
     if found is None:
         raise NotFound
     return found
+
+
+def _widen_home(session: Session, officer: Officer, division_code: str) -> None:
+    """Let the officer belong to the lowest division above all their posts: who is transferred stays one account."""
+    home = officer.division_code
+    while not division_code.startswith(stem := _stem(home)):
+        home = ABOVE[len(stem)](home)
+    if home != officer.division_code:
+        officer.division_code = home
+        session.add(officer)
+        session.flush()
+
+
+def _stem(code: str) -> str:
+    """Return the digits that every division beneath shares; none for the region."""
+    if code == REGION_CODE:
+        return ""
+    return next(code[:length] for length in (4, 6, 9, 12) if not code[length:].strip("0"))
+
+
+ABOVE: dict[int, Callable[[str], str]] = {
+    4: lambda code: REGION_CODE,
+    6: lambda code: f"{code[:4]}00000000",
+    9: lambda code: f"{code[:6]}000000",
+    12: lambda code: f"{code[:9]}000",
+}
+"""The next division above one whose stem has so many digits."""
 
 
 def _key(value: int | None) -> int:

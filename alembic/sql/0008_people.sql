@@ -54,10 +54,9 @@ begin
     if who is null or who not in ('security_admin', 'system_admin') or (ticket())[7] = new.person and tg_op = 'UPDATE' then
         raise exception '用户只能由管理员维护，且不得为本人' using errcode = '42501';
     end if;
-    if tg_op = 'UPDATE' and (who <> 'security_admin' or (new.division_code, new.login, new.name, new.person,
-            new.person_index) is distinct from (old.division_code, old.login, old.name, old.person, old.person_index))
-    then
-        raise exception '用户登记后只能停用或恢复' using errcode = '42501';
+    if tg_op = 'UPDATE' and (who <> 'security_admin' or (new.login, new.name, new.person, new.person_index)
+            is distinct from (old.login, old.name, old.person, old.person_index)) then
+        raise exception '用户登记后只能停用、恢复或调动' using errcode = '42501';
     end if;
     return null;
 end $$;
@@ -139,6 +138,7 @@ create policy own_update on delegations for update to yikatong_app
     using ((select (ticket())[6])::bigint in (holder_id, officer_id))
     with check ((select (ticket())[6])::bigint in (holder_id, officer_id));
 revoke delete on organisations, delegations from yikatong_app;
+select apply_flow('delegations', id, 'officers') from unnest(array['holder_id', 'officer_id']) id;
 
 -- The posts an officer may act in on a day: their own in force, then those that absent colleagues delegated.
 drop function posts_of(bigint, date);
