@@ -26,7 +26,8 @@ def a_batch(session: Session, land: Payments, status: Any) -> BankBatch:
     moment = now(session)
     batch = BankBatch(
         division_code=land.county, number=f"PC{land.roster.number}", order_id=key(land.order.id),
-        sector=land.order.sector, bank_id=land.order.bank_id, agent_account_id=key(land.agent.id), project_name=land.project.name, status=BankBatchStatus(status),
+        sector=land.order.sector, bank_id=land.order.bank_id,
+        agent_account_id=key(land.agent.id), project_name=land.project.name, status=BankBatchStatus(status),
         line_count=3, amount_fen=1, prepared_at=moment, arrived_at=moment,
     )  # fmt: skip
     session.add(batch)
@@ -56,7 +57,8 @@ def a_refund(session: Session, land: Payments, status: Any) -> Refund:
     failure, moment = a_failure(session, land, "removed"), now(session)
     refund = Refund(
         division_code=land.county, number=f"TK{land.roster.number}", order_id=key(land.order.id),
-        sector=land.order.sector, bank_id=land.order.bank_id, indicator_id=key(land.indicator.id), agent_account_id=key(land.agent.id), project_name=land.project.name,
+        sector=land.order.sector, bank_id=land.order.bank_id,
+        indicator_id=key(land.indicator.id), agent_account_id=key(land.agent.id), project_name=land.project.name,
         status=RefundStatus(status), line_count=1, amount_fen=failure.amount_fen, prepared_at=moment,
         arrived_at=moment,
     )  # fmt: skip
