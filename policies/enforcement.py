@@ -19,6 +19,7 @@ from models.organisations import OrganisationKind
 from policies.permissions import Permission
 from policies.policy_lines import (
     ALLOW,
+    ANY,
     DENY,
     Line,
     Lines,
@@ -87,12 +88,18 @@ class Policy:
     stamp: int = 0
     """What the process compares: unlike the number never given twice, not even after a rollback."""
 
-    @lru_cache(maxsize=512)  # noqa: B019 - the instance is frozen and replaced as a whole
+    @lru_cache(maxsize=64)  # noqa: B019 - the instance is frozen and replaced as a whole
+    def _about(self, role: str) -> tuple[tuple[int, Line], ...]:
+        """Return the lines that name a role or any, with their rules' numbers: most lines are about other roles."""
+        ids = self.rule_ids or (0,) * len(self.lines)
+        pairs = zip(ids, self.lines, strict=True)
+        return tuple((rule_id, line) for rule_id, line in pairs if line[0] in (role, ANY))
+
+    @lru_cache(maxsize=512)  # noqa: B019 - as above
     def _decisions(self, role: str, level: str, kind: str) -> dict[str, Decision]:
         """Return what decides each permission that any line about the post names; a deny beats every allow."""
         found: dict[str, Decision] = {}
-        ids = self.rule_ids or (0,) * len(self.lines)
-        for rule_id, line in zip(ids, self.lines, strict=True):
+        for rule_id, line in self._about(role):
             if not concerns(line, (role, level, kind)):
                 continue
             known = found.get(permission_of(line))
