@@ -8,6 +8,9 @@ from models.base import REGION_CODE
 from models.divisions import Level
 from models.officers import system_principal
 from workflows import accounts, bank_batches, payment_orders, refunds  # noqa: F401 - they fill the outbox's topics
+from workflows.bank_replies import APPLY_JOB, CHECK_JOB
+from workflows.bank_reply_apply import run_apply
+from workflows.bank_reply_check import run_check as run_reply_check
 from workflows.checks import run_check
 from workflows.imports import run_import
 from workflows.indicators import DOWNLOAD, run_download
@@ -48,6 +51,18 @@ def deliver_message(outbox_id: int, division_code: str) -> None:
 def import_roster(job_id: int, post_id: int) -> None:
     """Read, check and apply one uploaded roster workbook."""
     follow(job_id, post_id, run_import)
+
+
+@queue.task(name=CHECK_JOB, retry=UNTIL_ANSWERED)
+def check_bank_reply(job_id: int, post_id: int) -> None:
+    """Read and match one file of an agent bank."""
+    follow(job_id, post_id, run_reply_check)
+
+
+@queue.task(name=APPLY_JOB, retry=UNTIL_ANSWERED)
+def apply_bank_reply(job_id: int, post_id: int) -> None:
+    """Apply one confirmed reply of an agent bank."""
+    follow(job_id, post_id, run_apply)
 
 
 @queue.task(name="check_roster", retry=UNTIL_ANSWERED)

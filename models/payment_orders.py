@@ -31,6 +31,7 @@ class AgentBank(Table, table=True):
     name: str = column("名称", unique=True)
     cnaps: str = column("联行号", help="CNAPS 12 位")
     prefix: str = column("行别代码", help="收款账户联行号的前 3 位")
+    interface: bool = column("有接口", True, help="否：由银行人员在平台领取批次、答复验证、返回结果")
 
 
 class AgentAccount(Table, table=True):

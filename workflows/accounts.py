@@ -5,6 +5,8 @@ A verified new account becomes the payment account by itself; until then the old
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import text
@@ -30,6 +32,9 @@ from policies.refusals import Refused
 from workflows.outbox import TOPICS, Topic, ask
 
 TOPIC = "account_check"
+PREFIX = 3
+"""The digits of a CNAPS code that name the bank."""
+AT_THE_DESK = text("select 1 from agent_banks where prefix = :prefix and not interface")
 CARD = re.compile(r"\d{16,19}")
 VERB_OF_STATE = {"verified": "verify", "dormant": "fall_dormant", "closed": "close"}
 """The account's step by the bank's answer; any other answer refuses it."""
@@ -146,6 +151,9 @@ def recheck(session: Session, account: Account, *, by: ActingOfficer) -> Account
 
 
 def _ask_bank(session: Session, account: Account) -> Account:
+    """Put the question to the bank's interface; a bank without one answers at its own desk. （第十二、三十四条）"""
+    if session.execute(AT_THE_DESK, {"prefix": account.bank_code[:PREFIX]}).first() is not None:
+        return account
     ask(session, TOPIC, f"account:{account.id}:{account.version}", account, {"version": account.version})
     return account
 
@@ -199,53 +207,93 @@ TOPICS[TOPIC] = Topic(prepare=_question, send=banks.verify_accounts, inquire=ban
 
 
 def apply_answer(session: Session, account: Account, answer: AccountAnswer, *, by: ActingOfficer) -> Account:
-    """Write the bank's answer onto an account under verification; a verified one becomes the payment account.
-
-    （第十二条） A failure that waits for it goes back to the township when the bank refuses. （第二十一条第一项）
-    """
-    account.answer, account.is_card = answer.text, answer.is_card
-    verb = VERB_OF_STATE.get(answer.state, "refuse")
-    if verb == "verify":
-        account.verified_at = now(session)
-    session.flush()
-    move(session, account, verb, by=by, facts={"answer": answer.text})
-    if verb == "verify":
-        _make_payment_account(session, account)
-    else:
-        _send_back(session, account, answer.text, by)
+    """Write the bank's answer onto an account under verification. （第十二条）"""
+    apply_answers(session, [replace(answer, reference=str(account.id))], by=by, facts={"answer": answer.text})
+    session.refresh(account)
     return account
 
 
-def _make_payment_account(session: Session, account: Account) -> None:
-    """One payment account per person: the old one stays as history. （第十二条）"""
-    mine = {"division": account.division_code, "member": account.member_id, "id": account.id}
-    session.execute(
-        text(
-            "update accounts set is_payment = false"
-            " where division_code = :division and member_id = :member and is_payment and id <> :id"
-        ),
-        mine,
-    )
-    session.execute(text("update accounts set is_payment = true where division_code = :division and id = :id"), mine)
-    session.refresh(account)
-
-
-WAITING = text(
+OPEN_QUESTIONS = text("select id from accounts where id = any (:ids) and status = 'verifying' order by id for update")
+KEEP = text(
     """
-    select f.id from failures f
-    join roster_lines l on l.county_code = f.county_code and l.id = f.line_id
-    left join accounts a on a.division_code = l.division_code and a.id = l.account_id
-    where f.county_code = :county and f.division_code = :division and f.status = 'corrected'
-        and coalesce(a.member_id, l.member_id) = :member
-        and not exists (select 1 from accounts n where n.division_code = l.division_code and n.member_id = :member
-            and n.status = 'verifying')
+    update accounts a set answer = b.answer, is_card = b.is_card,
+        verified_at = case when b.state = 'verified' then cast(:moment as timestamptz) else a.verified_at end
+    from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:cards as boolean[]), cast(:answers as text[]))
+        as b (id, state, is_card, answer)
+    where a.id = b.id
     """
 )
 
 
-def _send_back(session: Session, account: Account, why: str, by: ActingOfficer) -> None:
-    ids = session.execute(
-        WAITING,
-        {"county": account.county_code, "division": account.division_code, "member": account.member_id},
-    ).scalars()
-    move_many(session, Failure, "reject_account", list(ids), by=by, opinion=f"银行验证未通过：{why}")
+def apply_answers(
+    session: Session, answers: Sequence[AccountAnswer], *, by: ActingOfficer, facts: dict[str, Any] | None = None
+) -> set[int]:
+    """Write a bank's answers onto the accounts under verification, set-based; return which were answered. （第十二条）
+
+    A verified account becomes the payment account. A failure that waits for one that the bank refuses goes back to
+    the township. （第二十一条第一项） Accounts that wait for no answer (any more) stay as they are.
+    """
+    asked = {"ids": [int(answer.reference) for answer in answers]}
+    waiting = set(session.execute(OPEN_QUESTIONS, asked).scalars())
+    fit = [answer for answer in answers if int(answer.reference) in waiting]
+    told = {
+        "ids": [int(answer.reference) for answer in fit],
+        "states": [answer.state for answer in fit],
+        "cards": [answer.is_card for answer in fit],
+        "answers": [answer.text for answer in fit],
+    }
+    session.execute(KEEP, told | {"moment": now(session)})
+    by_verb: dict[str, list[int]] = {}
+    for answer in fit:
+        by_verb.setdefault(VERB_OF_STATE.get(answer.state, "refuse"), []).append(int(answer.reference))
+    for verb, ids in by_verb.items():
+        move_many(session, Account, verb, ids, by=by, facts=facts)
+    _make_payment_accounts(session, by_verb.get("verify", []))
+    _send_back(session, [one for verb, ids in by_verb.items() if verb != "verify" for one in ids], by)
+    return waiting
+
+
+LATEST = text(
+    "select distinct on (division_code, member_id) id from accounts where id = any (:ids)"
+    " order by division_code, member_id, id desc"
+)
+FORMER = text(
+    """
+    update accounts o set is_payment = false from accounts n
+    where n.id = any (:ids) and o.division_code = n.division_code and o.member_id = n.member_id and o.is_payment
+        and o.id <> n.id
+    """
+)
+
+
+def _make_payment_accounts(session: Session, ids: Sequence[int]) -> None:
+    """One payment account per person: the old one stays as history. （第十二条）"""
+    latest = {"ids": list(session.execute(LATEST, {"ids": list(ids)}).scalars())} if ids else {"ids": []}
+    if latest["ids"]:
+        session.execute(FORMER, latest)
+        session.execute(text("update accounts set is_payment = true where id = any (:ids)"), latest)
+
+
+WAITING = text(
+    """
+    select distinct on (f.id) f.id, t.answer from accounts t
+    join failures f on f.county_code = t.county_code and f.division_code = t.division_code and f.status = 'corrected'
+    join roster_lines l on l.county_code = f.county_code and l.id = f.line_id
+    left join accounts a on a.division_code = l.division_code and a.id = l.account_id
+    where t.id = any (:ids) and coalesce(a.member_id, l.member_id) = t.member_id
+        and not exists (select 1 from accounts n where n.division_code = l.division_code and n.member_id = t.member_id
+            and n.status = 'verifying')
+    order by f.id, t.id desc
+    """
+)
+
+
+def _send_back(session: Session, ids: Sequence[int], by: ActingOfficer) -> None:
+    """Return the failures that waited for these accounts to their townships, each with what the bank said."""
+    if not ids:
+        return
+    by_answer: dict[str, list[int]] = {}
+    for failure_id, answer in session.execute(WAITING, {"ids": list(ids)}):
+        by_answer.setdefault(answer, []).append(failure_id)
+    for answer, failure_ids in by_answer.items():
+        move_many(session, Failure, "reject_account", failure_ids, by=by, opinion=f"银行验证未通过：{answer}")

@@ -13,11 +13,12 @@ from integrations import banks
 from integrations.errors import Rejected, Unavailable, Unreadable, Unwritable
 from integrations.iso20022 import pain001, pain002
 from integrations.iso20022.pain001 import CreditTransfer, CreditTransferFile
+from integrations.iso20022.pain002 import ResultFile
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement
 from models.database import transaction
 from models.officers import ActingOfficer
 from models.outbox import OutboxMessage
-from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.payment_orders import AgentBank, PaymentOrder, PaymentOrderStatus
 from policies.clock import ZONE, now, today
 from policies.deadlines import BATCH_SENDING
 from policies.enforcement import allow
@@ -187,6 +188,8 @@ class Sending:
     agent_account: str
     pay_app_no: str
     credited: bool
+    interface: bool = True
+    """Without one, the bank's officers fetch the file at their desk."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +204,10 @@ def _sending(session: Session, message: OutboxMessage) -> Sending:
     """Return the batch as it was released: a second sending has the very same content."""
     batch = _locked(session, message.record_id)
     order = _order(session, batch)
-    account, _ = agent_account(session, order)
+    account, bank = agent_account(session, order)
     content = content_of(session, batch.file_id)
-    return Sending(batch.number, content, account.number, order.pay_app_no or "", order.credited_at is not None)
+    credited = order.credited_at is not None
+    return Sending(batch.number, content, account.number, order.pay_app_no or "", credited, bank.interface)
 
 
 def _fix_file(session: Session, batch: BankBatch, by: ActingOfficer) -> None:
@@ -264,6 +268,8 @@ def _payments(session: Session, batch: BankBatch) -> Generator[CreditTransfer, N
 
 
 def _send(sending: Sending) -> Answer:
+    if not sending.interface:
+        return Answer()
     if not sending.credited and banks.ask_credit(sending.agent_account, sending.pay_app_no) is None:
         raise Unavailable("代理银行", "拨付资金尚未到账，暂不发送")
     try:
@@ -275,7 +281,7 @@ def _send(sending: Sending) -> Answer:
 
 
 def _inquire(sending: Sending) -> Answer | None:
-    return None if banks.ask_batch(sending.number) == "unknown" else Answer()
+    return Answer() if not sending.interface or banks.ask_batch(sending.number) != "unknown" else None
 
 
 def _apply(session: Session, message: OutboxMessage, answer: Answer, by: ActingOfficer) -> bool:
@@ -320,7 +326,8 @@ def fetch_results(by: ActingOfficer) -> int:
     with transaction(by) as session:
         waiting = session.execute(
             sa.select(col(BankBatch.id), col(BankBatch.number))
-            .where(col(BankBatch.status).in_(disbursements.OPEN))
+            .join(AgentBank, col(AgentBank.id) == col(BankBatch.bank_id))
+            .where(col(BankBatch.status).in_(disbursements.OPEN), col(AgentBank.interface))
             .order_by(col(BankBatch.id))
         ).all()
     answered = 0
@@ -368,6 +375,11 @@ def apply_file(session: Session, batch: BankBatch, content: bytes, *, by: Acting
     except Unreadable as problem:
         results.note(session, batch, "", "回盘文件无法读取", str(problem))
         return disbursements.Applied(exceptions=1)
+    return apply_told(session, batch, file, by=by)
+
+
+def apply_told(session: Session, batch: BankBatch, file: ResultFile, *, by: ActingOfficer) -> disbursements.Applied:
+    """Apply what the bank told of a locked batch, in whatever form it came; settle it when all is answered."""
     rest = file.rest
     whole = rest is not None and rest.outcome == "failed" and not file.results
     if whole and rest is not None and batch.status == BankBatchStatus.SENT and file.message_id in ("", batch.number):

@@ -379,12 +379,20 @@ def _ask_credits(by: ActingOfficer) -> int:
     moved = 0
     with transaction(by) as session:
         funded = session.execute(
-            sa.select(col(PaymentOrder.id), col(PaymentOrder.pay_app_no), col(AgentAccount.number))
+            sa.select(
+                col(PaymentOrder.id),
+                col(PaymentOrder.pay_app_no),
+                col(AgentAccount.number),
+                col(PaymentOrder.funded_at),
+                col(AgentBank.interface),
+            )
             .join(AgentAccount, col(AgentAccount.id) == col(PaymentOrder.agent_account_id))
+            .join(AgentBank, col(AgentBank.id) == col(PaymentOrder.bank_id))
             .where(col(PaymentOrder.status) == PaymentOrderStatus.FUNDED, col(PaymentOrder.credited_at).is_(None))
         ).all()
-    for order_id, number, account in funded:
-        credited_at = banks.ask_credit(account, number)
+    for order_id, number, account, funded_at, interface in funded:
+        # A bank without interface tells of no arrival: its clock runs from the funding, never later than the money.
+        credited_at = banks.ask_credit(account, number) if interface else funded_at
         if credited_at is not None:
             with transaction(by) as session:
                 apply_credit(session, _locked(session, order_id), credited_at)

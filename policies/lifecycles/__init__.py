@@ -2,6 +2,7 @@
 
 from models.accounts import Account
 from models.bank_batches import BankBatch, Disbursement
+from models.bank_replies import BankReply
 from models.base import Table
 from models.delegations import Delegation
 from models.duty_pairs import DutyPair
@@ -12,6 +13,7 @@ from models.policy_changes import PolicyChange
 from models.rosters import Roster
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
+from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
 from policies.lifecycles.duty_pairs import DUTY_PAIR_LIFECYCLE
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
@@ -23,6 +25,7 @@ from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
+    BankReply: BANK_REPLY_LIFECYCLE,
     Delegation: DELEGATION_LIFECYCLE,
     Disbursement: DISBURSEMENT_LIFECYCLE,
     DutyPair: DUTY_PAIR_LIFECYCLE,
