@@ -198,6 +198,23 @@ def second_account(session: Session, officer: ActingOfficer, organisation_id: in
     return replace(twin, person=officer.person)
 
 
+def an_officer(session: Session, division_code: str, *, person_of: ActingOfficer | None = None) -> Officer:
+    """Register an account without any post, of a new person or of somebody who has one already."""
+    number = next(NUMBERS)
+    officer = Officer(
+        division_code=division_code, login=f"new.{number}", name=a_name(), person=uuid4().hex,
+        person_index=id_index(an_id_number()),
+    )  # fmt: skip
+    if person_of is not None:
+        first = session.get_one(Officer, person_of.officer_id)
+        officer.person, officer.person_index = first.person, first.person_index
+    session.add(officer)
+    session.flush()
+    session.add(OfficerSecret(officer_id=key(officer.id), password_hash=hasher().hash(PASSWORD)))
+    session.flush()
+    return officer
+
+
 def login_name(session: Session, officer: ActingOfficer) -> str:
     """Return the login of an officer of the world."""
     return session.get_one(Officer, officer.officer_id).login
