@@ -9,10 +9,10 @@ import anyio
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from admin.reading import as_nobody, form_of, who
+from admin.reading import as_nobody, coming, form_of
 from policies.lifecycles import Ask
 from policies.refusals import ReasonMissing, Refused
-from workflows import sessions
+from workflows import logins
 from workflows.edges import note_refusal
 
 LARGEST = Decimal(10) ** 8
@@ -25,13 +25,13 @@ ARGON = anyio.CapacityLimiter(2)
 async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict[str, Any]:
     """Return the verb's keywords from the form; a password is checked here and goes no further.
 
-    Raises ReasonMissing, PasswordWrong, LoginLocked.
+    Raises ReasonMissing, PasswordWrong, AccountLocked.
     """
     form = form_of(request)
     answers: dict[str, Any] = {}
     for ask in asks:
         if ask.kind == "password":
-            await reauthenticate(request, str(form.get(ask.name, "")))
+            await reauthenticate(request, str(form.get(ask.name, "")), str(form.get(f"{ask.name}_code", "")))
         else:
             answers[ask.name] = await _answer(form, step, ask)
     return answers
@@ -81,13 +81,18 @@ def _read(text: str, step: str, ask: Ask) -> Any:
         raise ReasonMissing(step=step, field=f"{ask.label}（须为{form}）") from wrong
 
 
-async def reauthenticate(request: Request, password: str) -> None:
-    """Ask who is at the screen before money moves. （第二十条、第二十三条） Raises PasswordWrong, LoginLocked."""
-    by, token = who(request), request.scope["token"]
-    candidate = await as_nobody(lambda session: sessions.look_up_session(session, token))
+async def reauthenticate(request: Request, password: str, code: str = "") -> None:
+    """Ask who is at the screen before money, policies or personal data move; a code too when the last one is old.
+
+    （第二十条、第二十三条、第三十条） Raises PasswordWrong, AccountLocked.
+    """
+    mine, token = coming(request), request.scope["token"]
+    by = mine.officer
+    asked = code[:32] if mine.code_due else None
+    candidate = await as_nobody(lambda session: logins.look_up_session(session, token))
     try:
-        await anyio.to_thread.run_sync(sessions.recheck, candidate, password, limiter=ARGON)
+        step = await anyio.to_thread.run_sync(logins.recheck, candidate, password[:256], asked, limiter=ARGON)
+        await as_nobody(lambda session: logins.confirm(session, token, by.officer_id, step))
     except Refused as refusal:
         await anyio.to_thread.run_sync(note_refusal, by, "reauthenticate", "", refusal)
         raise
-    await as_nobody(lambda session: sessions.confirm(session, token))

@@ -22,6 +22,7 @@ from admin import auth, inbox, pages, records, sheets
 from admin.base import ConsoleView, division_names
 from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
+from admin.own_pages import ACCOUNT_ROUTES
 from admin.reading import reading, who
 from admin.views import VIEWS
 from models.database import async_engine, async_sessions
@@ -148,6 +149,7 @@ def create_app() -> FastAPI:
     console.admin.router.routes[:0] = [
         Route("/logout", auth.logout, methods=["POST"], name="logout"),
         Route("/post", auth.switch_post, methods=["POST"], name="post"),
+        *ACCOUNT_ROUTES,
     ]
     for view in VIEWS:
         console.add_view(view)

@@ -6,25 +6,32 @@ from hashlib import sha256
 from typing import Any
 
 import anyio
+import structlog
 from sqladmin.authentication import AuthenticationBackend
 from sqladmin.authorization import Action, AuthorizationBackend
-from sqlmodel import Session
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from admin import pages
 from admin.answers import ARGON
-from admin.middleware import BASE, COOKIE, fits, same_origin
-from admin.reading import as_nobody, form_of, reading, who
+from admin.middleware import BASE, COOKIE, fits
+from admin.origins import origin_of, same_origin
+from admin.reading import as_nobody, coming, form_of, reading, who
+from integrations.oidc import OpenIdFailed, provider
 from models.crypto import ring
+from models.sessions import LoginWay
 from models.settings import settings
 from policies.enforcement import permissions_of
 from policies.refusals import Refused
-from workflows import sessions
+from workflows import logins, sessions
 
 LOGIN_COOKIE = "yikatong_login"
 HOME = f"{BASE}/"
 LOGIN_BODY = 16 * 1024
+
+log = structlog.get_logger()
 
 
 class Doorkeeper(AuthenticationBackend):
@@ -83,20 +90,23 @@ async def login_page(request: Request, *, message: str = "", status: int = 200, 
         message=message,
         name=name,
         csrf_token=_login_token(cookie),
-        next=_inside(request.query_params.get("next", "")),
+        next=inside(request.query_params.get("next", "")),
+        openid=settings().security.openid,
+        goodbye=await _goodbye() if "bye" in request.query_params else "",
     )
-    _set_cookie(response, LOGIN_COOKIE, cookie, "strict")
+    set_cookie(response, LOGIN_COOKIE, cookie, "strict")
     return response
 
 
-def _set_cookie(response: Response, name: str, value: str, same_site: Any = "lax") -> None:
+def set_cookie(response: Response, name: str, value: str, same_site: Any = "lax") -> None:
+    """Set a cookie that scripts can't read and that leaves only over TLS in production."""
     response.set_cookie(name, value, httponly=True, samesite=same_site, secure=settings().secure_cookies, path=BASE)
 
 
-def _inside(address: str) -> str:
+def inside(address: str) -> str:
     """Return an address of our own pages, or the inbox: nobody is led elsewhere after logging in."""
-    inside = address.startswith(f"{BASE}/") and "\\" not in address and "//" not in address
-    return address if inside else HOME
+    within = address.startswith(f"{BASE}/") and "\\" not in address and "//" not in address and address.isprintable()
+    return address if within else HOME
 
 
 async def login(request: Request) -> Response:
@@ -105,50 +115,70 @@ async def login(request: Request) -> Response:
         return await login_page(request)
     if not fits(request, LOGIN_BODY):
         return await pages.error(request, 413, "登录信息过长，请返回登录页重新输入。")
-    form = await request.form()
+    try:
+        form = await request.form()
+    except (HTTPException, MultiPartException):
+        return await login_page(request, message="提交的内容不完整，请重新输入。", status=400)
     cookie, token = request.cookies.get(LOGIN_COOKIE, ""), str(form.get("csrf_token", ""))
     if not cookie or not hmac.compare_digest(token.encode(), _login_token(cookie).encode()) or not same_origin(request):
         return await login_page(request, message="登录页已过期，请重新输入。", status=403)
     name = str(form.get("login", "")).strip().replace("\x00", "")[:64]
     try:
-        opened = await _open(name, str(form.get("password", ""))[:256], str(form.get("code", ""))[:12])
+        opened = await _enter(request, name, str(form.get("password", ""))[:256], str(form.get("code", ""))[:32])
     except Refused as refusal:
         return await login_page(request, message=str(refusal), status=refusal.status_code, name=name)
-    response = RedirectResponse(_inside(str(form.get("next", ""))), status_code=303)
-    _set_cookie(response, COOKIE, opened)
+    return entered(opened, str(form.get("next", "")))
+
+
+def entered(token: str, address: str) -> Response:
+    """Return the way in, with the session's cookie."""
+    response = RedirectResponse(inside(address), status_code=303)
+    set_cookie(response, COOKIE, token)
     response.delete_cookie(LOGIN_COOKIE, path=BASE)
     return response
 
 
-async def _open(name: str, password: str, code: str) -> str:
-    candidate = await as_nobody(lambda session: sessions.look_up(session, name))
+async def _enter(request: Request, name: str, password: str, code: str) -> str:
+    """Look up, check, enter; every failure takes the same way, whoever it is about."""
+    origin = origin_of(request)
+    candidate, barred = await as_nobody(lambda session: logins.look_up(session, name, origin))
     try:
-        step = await anyio.to_thread.run_sync(sessions.check, candidate, password, code, limiter=ARGON)
+        proof = await anyio.to_thread.run_sync(logins.check, candidate, barred, password, code, origin, limiter=ARGON)
     except Refused as refusal:
         if refusal.keep is not None:
             await as_nobody(refusal.keep)
         raise
     assert candidate is not None  # check() has refused None
     proven = candidate
-    return await as_nobody(lambda session: sessions.open_session(session, proven, step))
+    return await as_nobody(lambda session: logins.enter(session, proven, proof, origin))
 
 
 async def logout(request: Request) -> Response:
     """End the session on the server at once."""
-    token = request.scope["token"]
+    token, leaving = request.scope["token"], coming(request)
     await as_nobody(lambda session: sessions.logout(session, token))
-    response = RedirectResponse(f"{BASE}/login", status_code=303)
+    from_provider = leaving.way == LoginWay.OPENID
+    response = RedirectResponse(f"{BASE}/login{'?bye=1' if from_provider else ''}", status_code=303)
     response.delete_cookie(COOKIE, path=BASE)
     return response
 
 
+async def _goodbye() -> str:
+    """Return where the browser may log out at the provider too; "" when there is nowhere."""
+    if not settings().security.openid.on:
+        return ""
+    try:
+        chosen = await anyio.to_thread.run_sync(provider)
+    except OpenIdFailed as failure:
+        log.warning("unified login", problem=str(failure))
+        return ""
+    return chosen.goodbye(settings().security.public_url + f"{BASE}/login")
+
+
 async def switch_post(request: Request) -> Response:
-    """Act in another of the officer's posts."""
-    token, wanted = request.scope["token"], str(form_of(request).get("post", ""))
-
-    def work(session: Session) -> None:
-        sessions.switch_post(session, token, int(wanted))
-
-    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
-        await as_nobody(work)
-    return RedirectResponse(HOME, status_code=303)
+    """Act in another of the officer's posts, under a new token; forms of the old post are void."""
+    token, by, wanted = request.scope["token"], who(request), str(form_of(request).get("post", ""))[:40]
+    fresh = await as_nobody(lambda session: sessions.switch_post(session, token, by.officer_id, wanted))
+    response = RedirectResponse(HOME, status_code=303)
+    set_cookie(response, COOKIE, fresh)
+    return response

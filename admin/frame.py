@@ -33,6 +33,8 @@ class Group:
 async def frame(request: Request) -> dict[str, Any]:
     """Return what the layout needs."""
     session = live(request)
+    if getattr(request.state, "permissions", None) is None:  # a page of the middleware's own, or of the account
+        await request.app.state.console.authorization_backend.load(request)
 
     def question(database: Session) -> tuple[Any, dict[str, int]]:
         return now(database), inbox.counts(database, session.officer)
@@ -41,6 +43,8 @@ async def frame(request: Request) -> dict[str, Any]:
     return {
         "officer": session.officer,
         "posts": session.posts,
+        "post_key": session.post_key,
+        "code_due": session.code_due,
         "csrf_token": session.csrf_token,
         "groups": menu(request, waiting),
         "waiting": sum(waiting.values()),

@@ -6,15 +6,19 @@ One place guards all routes, so that a route added tomorrow is guarded too (DESI
 import hmac
 import logging
 import secrets
+from dataclasses import replace
 from urllib.parse import quote
 
 import anyio
 from starlette.datastructures import FormData, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin import pages
+from admin.origins import origin_of, same_origin
 from models.database import transaction
 from models.officers import acting
 from models.settings import settings
@@ -22,9 +26,12 @@ from workflows import sessions
 
 COOKIE = "yikatong_session"
 BASE = "/console"
-OPEN = (f"{BASE}/login", f"{BASE}/statics/", "/assets/", "/health", "/ready")
+OPEN = ("/", f"{BASE}/login", f"{BASE}/openid/login", f"{BASE}/openid/callback", "/health", "/ready")
+OPEN_FOLDERS = (f"{BASE}/statics/", "/assets/")
+"""What needs no session: the way in, and what holds nothing. Exact addresses: a view named login-… is none."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 MAX_BODY = 40 * 1024 * 1024
+LONGEST_TOKEN = 128
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -110,43 +117,62 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request as the officer of its session."""
-        if scope["type"] != "http" or scope["path"].startswith(OPEN) or scope["path"] == "/":
+        if scope["type"] != "http" or scope["path"] in OPEN or scope["path"].startswith(OPEN_FOLDERS):
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
-        token = request.cookies.get(COOKIE, "")
-        found = await anyio.to_thread.run_sync(_find, token) if token else None
+        token = request.cookies.get(COOKIE, "")[:LONGEST_TOKEN]
+        found = await anyio.to_thread.run_sync(_find, token, origin_of(request)) if token else None
         if found is None:
             await _to_login(request)(scope, receive, send)
             return
-        scope["live"], scope["token"] = found, token
+        scope["token"] = token
         try:
-            await self._serve(request, found, receive, send)
+            wrong = await self._admit(request, found)
+            if wrong is not None:
+                await wrong(scope, receive, send)
+                return
+            # Until the login is complete nobody acts: no row of any table is in sight.
+            with acting(found.officer if found.stage is sessions.Stage.IN else None):
+                await self.app(scope, receive, send)
         finally:
             # Uploads are spooled to files of their own: they end with the request, not when memory is swept.
             await request.close()
 
-    async def _serve(self, request: Request, found: sessions.LiveSession, receive: Receive, send: Send) -> None:
+    async def _admit(self, request: Request, found: sessions.LiveSession) -> Response | None:
+        """Let the request on, or return why not."""
         scope = request.scope
+        scope["live" if found.stage is sessions.Stage.IN else "coming"] = found
         if request.method not in SAFE:
-            form = await _read_form(request)
-            if form is None:
-                await (await pages.error(request, 413, "上传的文件超过 40 MB，请拆分后再上传。"))(scope, receive, send)
-                return
-            if not genuine(request, form, found.csrf_token):
-                wrong = await pages.error(
-                    request, 403, "页面已过期或来源不可信，本次操作没有执行。请返回上一页，刷新后重新提交。"
-                )
-                await wrong(scope, receive, send)
-                return
-            scope["form"] = form
-        with acting(found.officer):
-            await self.app(scope, receive, send)
+            wrong = await _require_genuine(request, found.csrf_token)
+            if wrong is not None:
+                return wrong
+        step = f"{BASE}/account/{found.stage}"
+        if "coming" in scope and scope["path"] not in (step, f"{BASE}/logout"):
+            return RedirectResponse(step, status_code=303)
+        return None
 
 
-def _find(token: str) -> sessions.LiveSession | None:
+async def _require_genuine(request: Request, expected: str) -> Response | None:
+    """Read the form and check where it comes from and its token; return the page that refuses, or None."""
+    if not fits(request, MAX_BODY):
+        return await pages.error(request, 413, "上传的文件超过 40 MB，请拆分后再上传。")
+    try:
+        form = await request.form(max_part_size=MAX_BODY)
+    except (HTTPException, MultiPartException):
+        return await pages.error(request, 400, "提交的内容不完整或格式不对，本次操作没有执行。请返回上一页重新提交。")
+    if not genuine(request, form, expected):
+        return await pages.error(request, 403, STALE)
+    if any(isinstance(value, str) and "\x00" in value for _, value in form.multi_items()):
+        return await pages.error(request, 400, "提交的内容中含有无效字符，本次操作没有执行。请删去后重新提交。")
+    request.scope["form"] = form
+    return None
+
+
+def _find(token: str, origin: sessions.Origin) -> sessions.LiveSession | None:
     with transaction(None) as session:
-        return sessions.find(session, token)
+        found = sessions.find(session, token)
+    return found and replace(found, officer=replace(found.officer, address=origin.address))
 
 
 def _to_login(request: Request) -> Response:
@@ -157,25 +183,13 @@ def _to_login(request: Request) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-async def _read_form(request: Request) -> FormData | None:
-    if not fits(request, MAX_BODY):
-        return None
-    return await request.form(max_part_size=MAX_BODY)
-
-
 def fits(request: Request, limit: int) -> bool:
     """Tell whether the body says its length and keeps within the limit."""
     length = request.headers.get("content-length", "")
     return length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= limit
 
 
-def same_origin(request: Request) -> bool:
-    """Tell whether the form comes from our own pages, as far as the browser says where it comes from."""
-    origin = request.headers.get("origin")
-    return origin in (None, "null") or origin == f"{request.url.scheme}://{request.url.netloc}"
-
-
 def genuine(request: Request, form: FormData, expected: str) -> bool:
-    """Tell whether the form carries the session's token and doesn't come from elsewhere."""
+    """Tell whether the form carries the session's token and comes from our own page."""
     given = form.get("csrf_token")
     return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode()) and same_origin(request)

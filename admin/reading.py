@@ -62,6 +62,12 @@ def live(request: Request) -> LiveSession:
     return found
 
 
+def coming(request: Request) -> LiveSession:
+    """Return the session of a request, whether its login is complete or still at a first step."""
+    found: LiveSession = request.scope["live"] if "live" in request.scope else request.scope["coming"]
+    return found
+
+
 def who(request: Request) -> ActingOfficer:
     """Return who acts."""
     return live(request).officer

@@ -111,23 +111,6 @@ class Post(Table, table=True):
         return f"{self.organisation}{self.role.label}（{self.holder}）"
 
 
-class LoginSession(Table, table=True):
-    """A login on the server: the cookie holds only a random token whose hash stands here."""
-
-    __tablename__ = "login_sessions"
-    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
-    __title__: ClassVar[str] = "登录会话"
-
-    token_hash: bytes = column("令牌散列", sa_type=sa.LargeBinary, primary_key=True)
-    officer_id: int = column("用户", sa_type=sa.BigInteger, foreign_key="officers.id", index=True)
-    post_id: int = column("当前岗位", sa_type=sa.BigInteger, foreign_key="posts.id")
-    csrf_token: str = column("防伪令牌")
-    started_at: datetime = moment("登录时间", ..., nullable=False)
-    seen_at: datetime = moment("最近活动", ..., nullable=False)
-    confirmed_at: datetime | None = moment("最近复核身份时间", help="拨付前重新验证")
-    ended_at: datetime | None = moment("结束时间")
-
-
 @dataclass(frozen=True)
 class Scope:
     """One half-open range of division codes with at most one hole; '' bounds mean no hole (DESIGN D2)."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-import sqlalchemy as sa
 import uvicorn
 
 from admin.app import create_app
 from models.database import transaction
 from models.officers import ActingOfficer
+from models.sessions import Factor, LoginWay
 from workflows import sessions
 
 COOKIE = "yikatong_session"
@@ -31,15 +31,16 @@ class ConsoleServer:
     def client(self, officer: ActingOfficer | None = None) -> httpx.Client:
         """Return a browser of the officer, logged in (or of nobody)."""
         cookies = {COOKIE: open_session(officer)} if officer else {}
-        return httpx.Client(base_url=self.url, cookies=cookies, timeout=30)
+        # A browser says where a form comes from.
+        return httpx.Client(base_url=self.url, cookies=cookies, headers={"Origin": self.url}, timeout=30)
 
 
 def open_session(officer: ActingOfficer) -> str:
     """Log an officer in past the form and return the session's token."""
     with transaction(None) as session:
-        at = session.execute(sa.text("select clock_timestamp()")).scalar_one()
-        candidate = sessions.Candidate(officer.officer_id, "", None, 0, True, None, at)
-        return sessions.open_session(session, candidate, 0)
+        return sessions.open_session(
+            session, officer.officer_id, LoginWay.PASSWORD, Factor.CODE, post_id=officer.post_id
+        )
 
 
 def token_of(page: str) -> str:

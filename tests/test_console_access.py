@@ -10,6 +10,7 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 
+from admin.middleware import OPEN
 from models.households import Member
 from models.rosters import RosterLine, RosterStatus
 from tests.console import ConsoleServer, running, token_of
@@ -106,16 +107,7 @@ class TestLogin:
         with console.client() as first, console.client() as second:
             assert log_in(console, first, name, PASSWORD, code).status_code == 303
             again = log_in(console, second, name, PASSWORD, code)
-            assert again.status_code == 401 and "已使用过" in again.text
-
-    def test_five_failures_lock_the_account_and_say_until_when(self, console, county, owner):
-        with owner() as session:
-            name = login_name(session, county.township.clerk)
-        with console.client() as client:
-            for _ in range(5):
-                assert "不正确" in log_in(console, client, name, "wrong", "000000").text
-            answer = log_in(console, client, name, PASSWORD, pyotp.TOTP(TOTP_SECRET).now())
-            assert answer.status_code == 401 and re.search(r"锁定至 \d\d:\d\d", answer.text)
+            assert again.status_code == 401 and "只能用一次" in again.text
 
     def test_the_login_form_needs_its_own_token(self, console, county, owner):
         with owner() as session:
@@ -129,7 +121,7 @@ class TestLogin:
             token = token_of(client.get(f"{BASE}/").text)
             kept = dict(client.cookies)
             assert client.post(f"{BASE}/logout", data={"csrf_token": token}).status_code == 303
-        with httpx.Client(base_url=console.url, cookies=kept) as thief:
+        with httpx.Client(base_url=console.url, cookies=kept, headers={"Origin": console.url}) as thief:
             assert thief.get(f"{BASE}/").status_code == 303
 
     def test_an_idle_session_ends(self, console, county, owner):
@@ -150,7 +142,7 @@ class TestWithoutLogin:
     def test_every_route_leads_to_the_login(self, console, county):
         with console.client() as client:
             for method, path in routes(console):
-                if path == LOGIN:
+                if path in OPEN:
                     continue
                 answer = client.request(method, path)
                 assert answer.status_code == 303, (method, path)
@@ -319,7 +311,7 @@ def fingerprint(owner) -> list[tuple[str, str]]:
         tables = session.execute(
             sa.text(
                 "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
-                " and relname not in ('login_sessions', 'refusals') order by relname"
+                " and relname not in ('login_sessions', 'session_secrets', 'refusals') order by relname"
             )
         ).scalars()
         versions = "select count(*) || ':' || coalesce(max(xmin::text::bigint), 0) from "
