@@ -25,6 +25,7 @@ ATTEMPTS = {
     "SamePersonTwice": "一人两岗",
     "OwnHousehold": "涉及本人利益",
     "DutiesCollide": "不相容任职",
+    "OwnAccount": "涉及本人任职",
     "StatutoryPair": "变更法定规则",
 }
 """The refusals that tell of an attempt against the segregation of duties, by their kind."""
