@@ -35,7 +35,8 @@ class PolicyWatch:
     def __init__(self) -> None:
         self._url = settings().app_database_url
         self._stopping = threading.Event()
-        self._bell, self._ringer = socket.socketpair()
+        self._bell: socket.socket
+        self._ringer: socket.socket
         self._thread = threading.Thread(target=self._run, name="policy-watch", daemon=True)
 
     def __enter__(self) -> Self:
@@ -44,6 +45,7 @@ class PolicyWatch:
             self._load()
         except DBAPIError as away:  # a process may start before its database: the thread goes on trying
             log.warning("policy not loaded yet", problem=type(away).__name__)
+        self._bell, self._ringer = socket.socketpair()
         self._thread.start()
         return self
 
