@@ -26,6 +26,7 @@ from models.settings import settings
 from policies.enforcement import permissions_of
 from policies.refusals import Refused
 from workflows import logins, sessions
+from workflows.edges import note_refusal
 
 LOGIN_COOKIE = "yikatong_login"
 HOME = f"{BASE}/"
@@ -178,7 +179,11 @@ async def _goodbye() -> str:
 async def switch_post(request: Request) -> Response:
     """Act in another of the officer's posts, under a new token; forms of the old post are void."""
     token, by, wanted = request.scope["token"], who(request), str(form_of(request).get("post", ""))[:40]
-    fresh = await as_nobody(lambda session: sessions.switch_post(session, token, by.officer_id, wanted))
+    try:
+        fresh = await as_nobody(lambda session: sessions.switch_post(session, token, by.officer_id, wanted))
+    except Refused as refusal:
+        await anyio.to_thread.run_sync(note_refusal, by, "switch_post", "", refusal)
+        raise
     response = RedirectResponse(HOME, status_code=303)
     set_cookie(response, COOKIE, fresh)
     return response

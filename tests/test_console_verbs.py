@@ -170,13 +170,13 @@ class TestPosts:
         with console.client(officer) as client:
             old = token_of(client.get(f"{BASE}/").text)
             assert client.get(f"{BASE}/roster/details/{here}").status_code == 200
-            assert client.post(f"{BASE}/post", data={"csrf_token": old, "post": post_id}).status_code == 303
+            assert client.post(f"{BASE}/post", data={"csrf_token": old, "post": f"{post_id}.0"}).status_code == 303
             assert client.get(f"{BASE}/roster/details/{here}").status_code == 404
             assert client.post(f"{BASE}/post", data={"csrf_token": old, "post": post_id}).status_code == 403
 
     def test_nobody_switches_to_a_post_of_somebody_else(self, console, county, owner):
         with console.client(county.township.clerk) as client:
-            assert post(client, "/post", post=county.finance.reviewer.post_id).status_code == 303
+            assert post(client, "/post", post=f"{county.finance.reviewer.post_id}.0").status_code == 409
             assert county.township.clerk.post in client.get(f"{BASE}/").text
 
 
