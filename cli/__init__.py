@@ -79,7 +79,13 @@ def serve(
     end_with_parent()
     chosen = settings()
     uvicorn.run(
-        "admin.app:app", host=host or chosen.host, port=port or chosen.port, access_log=False, log_level="warning"
+        "admin.app:app",
+        host=host or chosen.host,
+        port=port or chosen.port,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,  # whose word about addresses counts is a setting of ours
+        server_header=False,
     )
 
 
