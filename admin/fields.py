@@ -20,7 +20,7 @@ from policies.refusals import Refused
 EMPTY = "—"
 GOOD = frozenset(
     ("verified", "paid", "settled", "closed", "final", "funded", "refunded", "agreed", "applied", "done", "alive")
-    + ("match", "active", "admitted")
+    + ("match", "active", "admitted", "enabled")
 )
 BAD = frozenset(
     ("refused", "rejected", "failed", "returned", "different", "red", "stopped", "dead", "not_found", "mismatch")

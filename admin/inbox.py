@@ -15,6 +15,7 @@ from models.failures import Failure, FailureRoute, FailureStatus, Refund
 from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.policy_changes import PolicyChange
 from models.rosters import Roster, RosterStatus
 from policies.clock import today
 from policies.deadlines import BATCH_SENDING
@@ -28,6 +29,7 @@ NOUNS: dict[type[Table], str] = {
     Failure: "failure",
     Refund: "refund",
     Post: "post",
+    PolicyChange: "policy-change",
 }
 """The nouns that wait at desks, with the identity of their view."""
 

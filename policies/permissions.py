@@ -90,3 +90,39 @@ class Permission(Labelled):
     STATEMENT_VIEW = "statement:view", "查看对账单"
     WARNING_EXPLAIN = "warning:explain", "说明预警"
     WARNING_VIEW = "warning:view", "查看预警"
+
+
+NOUN_TITLES = {
+    "account": "账户",
+    "audit": "审计",
+    "bank_reply": "银行回复",
+    "batch": "代发批次",
+    "bulletin": "通报",
+    "delegation": "委托代办",
+    "duty": "不相容岗位",
+    "event": "办理记录",
+    "export": "导出",
+    "failure": "发放失败",
+    "household": "补贴对象",
+    "import": "清册导入",
+    "indicator": "预算指标",
+    "job": "后台任务",
+    "journal": "记账凭证",
+    "key": "密钥",
+    "member": "身份信息",
+    "notice": "公示",
+    "officer": "用户",
+    "order": "资金支付单",
+    "organisation": "机构",
+    "policy": "权限策略",
+    "post": "岗位",
+    "project": "补贴项目",
+    "refund": "退款单",
+    "reveal": "明文查看",
+    "roster": "发放清册",
+    "rule": "预警规则",
+    "session": "登录会话",
+    "statement": "对账单",
+    "warning": "预警",
+}
+"""What the nouns of permissions are called: the groups of the matrix."""

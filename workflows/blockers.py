@@ -13,10 +13,12 @@ from models.households import IdentityOutcome
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.policy_changes import PolicyChange
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning, WarningRule
 from policies.clock import now
 from policies.lifecycles import LIFECYCLES, Desk
+from workflows.policy_changes import obstacles
 from workflows.roster_lines import EDITABLE
 
 ARTICLE_18 = "第十八条"
@@ -41,6 +43,8 @@ def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
         found += _returned(session, record) if record.status == RosterStatus.RETURNED else []
         stopped = any(one.tone == Light.RED for one in found)
         found += _lines(session, record) if record.status in EDITABLE and not stopped else []
+    elif isinstance(record, PolicyChange):
+        found = [Blocker(*told) for told in obstacles(session, record)]
     else:
         found = _money(record)
     return [*found, *_same_person(session, record, by)]

@@ -293,6 +293,24 @@ def _raise_moved(session: Session, change: PolicyChange) -> None:
     raise PolicyMoved(title=title_of(change), base=change.base_version, current=policy(session).version)
 
 
+def obstacles(session: Session, change: PolicyChange) -> list[tuple[str, str, str, str]]:
+    """Return what a change would do and what stands against it: tone, text, article, who can unblock. （第二十三条）"""
+    if change.status not in (PolicyChangeStatus.DRAFT, PolicyChangeStatus.PROPOSED):
+        return []
+    told, article = consequences_of(session, change), "第二十三条"
+    found = [
+        ("red", _conflict_text(one), article, "由拟定人调整策略，使不相容职责分属不同岗位和人员")
+        for one in told.conflicts[:SHOWN]
+    ]
+    if change.base_version != policy(session).version:
+        text = f"现行策略已是版本 {policy(session).version}，本变更以版本 {change.base_version} 为基础"
+        found.append(("red", text, article, "拟定中的由拟定人“合并到现行版本”；已提交的撤回后据此重新拟定"))
+    if told.orphaned:
+        text = f"启用后无人持有：{'、'.join(one.label for one in told.orphaned)}"
+        found.append(("yellow", text, "第二十四条", "确认这些业务不再办理，或补充持有的岗位"))
+    return [*found, ("blue", told.headline, "第二十四条", told.difference.text)]
+
+
 def reject(session: Session, change: PolicyChange, *, by: ActingOfficer, reason: str) -> PolicyChange:
     """Refuse a proposed change, with the reason. （第二十三条） Raises NotAllowed, ReasonMissing, SamePersonTwice."""
     allow(session, by, Permission.POLICY_ENABLE, change)
