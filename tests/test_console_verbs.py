@@ -1,13 +1,14 @@
 """Button → confirm page → POST with token → workflow, as an officer does it. （第十六至十八、二十三条）"""
 
 from collections.abc import Iterator
+from datetime import date
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
 from models.database import transaction
-from models.officers import Role
+from models.officers import Post, Role
 from models.rosters import Roster, RosterStatus
 from policies.lifecycles import LIFECYCLES
 from tests.console import ConsoleServer, running, token_of
@@ -158,14 +159,14 @@ class TestPosts:
     def test_an_officer_of_two_posts_switches_and_the_old_forms_lose_their_token(self, console, county, owner):
         officer = county.township.clerk
         with owner() as session:
-            session.execute(
-                sa.text(
-                    "insert into posts (division_code, officer_id, organisation_id, role, valid_from)"
-                    " select division_code, :officer, id, 'clerk', '2024-01-01' from organisations where id = :other"
-                ),
-                {"officer": officer.officer_id, "other": county.second_township.organisation_id},
-            )
-            post_id = session.execute(sa.text("select max(id) from posts")).scalar_one()
+            second = county.second_township
+            other = Post(
+                division_code=second.division_code, officer_id=officer.officer_id,
+                organisation_id=second.organisation_id, role=Role.CLERK, valid_from=date(2024, 1, 1),
+            )  # fmt: skip
+            session.add(other)
+            session.flush()
+            post_id = other.id
         here = roster_in(owner, county, RosterStatus.DRAFT)
         with console.client(officer) as client:
             old = token_of(client.get(f"{BASE}/").text)
