@@ -21,7 +21,7 @@ from policies.clock import today
 from policies.moves import record_event
 from policies.refusals import Refused
 from workflows.officers import LoginTaken, OfficerInvalid, first_password, valid_login, valid_person
-from workflows.sessions import hasher
+from workflows.sessions import end_all, hasher
 
 PLATFORM = "一卡通平台"
 FOUNDERS = 2
@@ -105,10 +105,7 @@ def reset(session: Session, login: str) -> Credentials:
         raise OfficerUnknown(login=login)
     fresh = _fresh(login, officer.name)
     session.merge(_secret(officer.id, fresh))
-    session.execute(
-        sa.text("update login_sessions set ended_at = clock_timestamp() where officer_id = :id and ended_at is null"),
-        {"id": officer.id},
-    )
+    end_all(session, officer.id)
     by = system_principal(REGION_CODE, Level.REGION, "命令行")
     record_event(session, officer, "reset_by_operator", by=by, label="运维人员重置登录凭据", noun="officer")
     return fresh

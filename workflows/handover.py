@@ -26,8 +26,9 @@ from policies.lifecycles import LIFECYCLES, Desk
 from policies.moves import move_many, record_event
 from policies.permissions import Permission
 from policies.refusals import Refused
-from workflows.officers import NOUN, end_sessions
+from workflows.officers import NOUN
 from workflows.posts import ends_on, propose, require_another, require_reason
+from workflows.sessions import end_all
 
 NOUNS: tuple[type[Table], ...] = (Roster, PaymentOrder, BankBatch, Failure, Refund)
 """The nouns that wait at desks."""
@@ -235,7 +236,7 @@ def _leave_now(session: Session, officer: Officer, by: ActingOfficer, reason: st
     move_many(session, Post, "lapse", posts[PostStatus.PROPOSED], by=by, opinion=reason)
     session.execute(sa.update(Officer).where(col(Officer.id) == officer.id).values(active=False))
     session.refresh(officer)
-    end_sessions(session, officer)
+    end_all(session, officer.id or 0)
 
 
 LEFT_POSTS = sa.text(

@@ -22,7 +22,7 @@ from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotFound, Refused
 from workflows.posts import OrganisationClosed, require_another, require_reason
 from workflows.reveals import Revealed
-from workflows.sessions import hasher
+from workflows.sessions import end_all, hasher
 
 NOUN = "officer"
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{2,39}")
@@ -99,7 +99,7 @@ def suspend(session: Session, officer: Officer, *, by: ActingOfficer, reason: st
     Raises NotFound, NotAllowed, OwnAccount, ReasonMissing, AlreadySo.
     """
     _switch(session, officer, False, by, "停用账号", require_reason("停用账号", reason))
-    end_sessions(session, officer)
+    end_all(session, _key(officer))
     return officer
 
 
@@ -117,7 +117,7 @@ def reset_password(session: Session, officer: Officer, *, by: ActingOfficer, rea
     password = first_password()
     hashed = hasher().hash(password)
     session.execute(sa.text("select credentials_issue(:officer, :hash)"), {"officer": officer.id, "hash": hashed})
-    end_sessions(session, officer)
+    end_all(session, _key(officer))
     record_event(session, officer, "reset_password", by=by, label="重置口令", noun=NOUN, opinion=words)
     return _once(officer, password)
 
@@ -134,14 +134,9 @@ def reset_second_factor(session: Session, officer: Officer, *, by: ActingOfficer
     if session.execute(peer, {"id": officer.id}).first() is not None:
         raise PeerFactor(officer=officer.name)
     session.execute(sa.text("select second_factor_forget(:officer)"), {"officer": officer.id})
-    end_sessions(session, officer)
+    end_all(session, _key(officer))
     record_event(session, officer, "reset_second_factor", by=by, label="重置动态口令", noun=NOUN, opinion=words)
     return officer
-
-
-def end_sessions(session: Session, officer: Officer) -> None:
-    """End every session of an officer in this transaction."""
-    session.execute(sa.text("select session_end_all(:officer)"), {"officer": officer.id})
 
 
 def valid_login(login: str) -> str:
@@ -194,6 +189,11 @@ def _switch(session: Session, officer: Officer, active: bool, by: ActingOfficer,
     verb = "restore" if active else "suspend"
     record_event(session, officer, verb, by=by, label=label, noun=NOUN, opinion=words)
     return officer
+
+
+def _key(officer: Officer) -> int:
+    assert officer.id is not None  # a row that PostgreSQL has given has its number
+    return officer.id
 
 
 def _once(officer: Officer, password: str, *more: tuple[str, str]) -> Revealed:
