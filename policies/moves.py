@@ -163,7 +163,7 @@ def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOffice
     session.execute(
         insert(DeskHolder)
         .values(division_code=record.division_code, desk=desk, **seat)
-        .on_conflict_do_nothing(index_elements=["noun", "record_id", "person"])
+        .on_conflict_do_nothing()  # of either key: of two at once the second may meet the one or the other
     )
     held = session.execute(
         sa.select(DeskHolder.desk).filter_by(**seat)  # type: ignore[call-overload]
