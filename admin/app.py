@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import structlog
 from fastapi import FastAPI
 from sqladmin import Admin
@@ -24,11 +25,13 @@ from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
 from admin.own_pages import ACCOUNT_ROUTES
 from admin.reading import reading, who
+from admin.routes import registry
 from admin.views import VIEWS
 from models.database import async_engine, async_sessions
 from models.settings import settings
 from policies.policy_watch import PolicyWatch
 from policies.refusals import Refused
+from workflows.row_scope import require_safe
 
 STATICS = Path(__file__).parent / "statics"
 KEPT_ROUTES = ("statics", "index", "list", "details", "login")
@@ -124,14 +127,18 @@ async def _ready(_: Request) -> Response:
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Keep the policy fresh while the server runs; close the console's connections with it. Raises PolicyInvalid."""
+    """Keep the policy fresh while the server runs; close the console's connections with it.
+
+    Raises NotSafe, PolicyInvalid.
+    """
+    await anyio.to_thread.run_sync(require_safe)
     with PolicyWatch():
         yield
     await async_engine().dispose()
 
 
 def create_app() -> FastAPI:
-    """Return the web application of this process."""
+    """Return the web application of this process. Raises RouteUnregistered."""
     app = FastAPI(title="一卡通", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     console = Console(
         app,
@@ -165,7 +172,7 @@ def create_app() -> FastAPI:
     app.add_middleware(Sessions)
     app.add_middleware(Unforeseen)
     app.add_middleware(Guard)
-    log.info("console ready", mode=settings().mode)
+    log.info("console ready", mode=settings().mode, routes=len(registry(app.routes)))
     return app
 
 

@@ -28,6 +28,7 @@ from models.settings import SettingWrong, settings
 from policies.refusals import Refused
 from workflows import reference_data
 from workflows.readiness import findings
+from workflows.row_scope import require_safe
 
 KNOWN = (Refused, SettingWrong, ClusterFailed, KeysMissing, DemoFailed, SandboxFailed, OutsideError)
 
@@ -77,6 +78,7 @@ def serve(
     示例：YIKATONG_DATABASE_URL=… yikatong serve --port 8000
     """
     end_with_parent()
+    require_safe()
     chosen = settings()
     uvicorn.run(
         "admin.app:app",

@@ -9,6 +9,7 @@ from jobs.tasks import HEARTBEAT_S, STALLED_AFTER_S
 from models.settings import settings
 from policies.policy_watch import PolicyWatch
 from workflows.queue import queue
+from workflows.row_scope import require_safe
 
 POLL_S = 1.0
 
@@ -33,5 +34,6 @@ async def work(concurrency: int = 2, *, until_idle: bool = False) -> None:
 
 
 def main(concurrency: int = 2) -> None:
-    """Run a worker in this process."""
+    """Run a worker in this process. Raises NotSafe, PolicyInvalid."""
+    require_safe()
     asyncio.run(work(concurrency))

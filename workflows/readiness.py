@@ -12,6 +12,7 @@ from models.crypto import KeysMissing, ring
 from models.database import transaction
 from models.schema import is_current, owner_session
 from models.settings import APP_ROLE, settings
+from workflows.row_scope import faults
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -81,6 +82,8 @@ def _database(deploy: bool) -> Iterator[Finding]:
     with transaction(None) as session:
         seen = session.execute(sa.text("select count(*) from rosters")).scalar_one()
         yield Finding(seen == 0, "未登录时看不到任何业务数据")
+        wrong = faults(session)
+        yield Finding(not wrong, "；".join(wrong) or "行级权限完整：策略、权利、角色、视图、函数与模型一致")
 
 
 def _role(session: Session) -> Iterator[Finding]:
