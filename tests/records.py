@@ -28,7 +28,8 @@ def a_batch(session: Session, land: Payments, status: Any) -> BankBatch:
         division_code=land.county, number=f"PC{land.roster.number}", order_id=key(land.order.id),
         sector=land.order.sector, bank_id=land.order.bank_id,
         agent_account_id=key(land.agent.id), project_name=land.project.name, status=BankBatchStatus(status),
-        line_count=3, amount_fen=1, prepared_at=moment, arrived_at=moment,
+        line_count=len(land.attempts),
+        amount_fen=land.roster.amount_fen, prepared_at=moment, arrived_at=moment,
     )  # fmt: skip
     session.add(batch)
     session.flush()
