@@ -30,7 +30,9 @@ class ConsoleServer:
 
     def client(self, officer: ActingOfficer | None = None) -> httpx.Client:
         """Return a browser of the officer, logged in (or of nobody)."""
-        cookies = {COOKIE: open_session(officer)} if officer else {}
+        cookies = httpx.Cookies()
+        if officer:
+            cookies.set(COOKIE, open_session(officer), domain="127.0.0.1", path="/console")
         # A browser says where a form comes from.
         return httpx.Client(base_url=self.url, cookies=cookies, headers={"Origin": self.url}, timeout=30)
 
