@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from admin import auth, inbox, pages, records, sheets
+from admin import auth, bank_desk, inbox, pages, records, sheets
 from admin.base import ConsoleView, division_names
 from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
@@ -66,9 +66,8 @@ class Console(Admin):
         """Show what waits at the officer's desk."""
         by = who(request)
         tasks, names = await reading(lambda session: (inbox.tasks(session, by), division_names(session)))
-        return await pages.render(
-            request, "inbox", title="待办", tasks=tasks, divisions=names, desks=inbox.desks_of(by)
-        )
+        desks, bank = inbox.desks_of(by), await bank_desk.shown(by)
+        return await pages.render(request, "inbox", title="待办", tasks=tasks, divisions=names, desks=desks, bank=bank)
 
     @login_required
     async def list(self, request: Request) -> Response:

@@ -42,6 +42,10 @@ WORDS: dict[str, dict[str, str]] = {
         "dead": "收款人死亡", "wrong_kind": "账户类别不符", "bank_code": "联行号有误", "unspecified": "原因不明",
         "returned": "退汇",
     },
+    "state": {
+        "verified": "验证通过", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
+        "name_differs": "户名不符", "paid": "发放成功", "failed": "发放失败", "pending": "处理中",
+    },
     "relation": {
         "01": "本人", "02": "户主", "10": "配偶", "20": "子", "30": "女", "51": "父亲", "52": "母亲",
     },

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from admin.targets import Target
 from models.base import Table
 from policies.refusals import Refused
 from workflows.blockers import Blocker, blockers
+from workflows.files import Download
 from workflows.reveals import Revealed
 
 
@@ -85,6 +87,9 @@ def do_form(form: Form) -> Callable[..., Any]:
             return await _refused(self, request, form, key, refusal, back)
         if isinstance(made, Revealed):
             return await pages.render(request, "revealed", title=made.title, revealed=made, back=back)
+        if isinstance(made, Download):
+            disposition = f"attachment; filename*=UTF-8''{quote(made.name)}"
+            return Response(made.content, media_type=made.media_type, headers={"Content-Disposition": disposition})
         return RedirectResponse(_after(request, made, back, form), status_code=303)
 
     return do

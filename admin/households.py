@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from admin.bank_desk import ACCOUNT_FORMS
 from admin.base import ConsoleView, Form, Menu, Related, call
 from models.accounts import Account, AccountStatus
 from models.crypto import account_index, id_index, phone_index
@@ -145,4 +146,5 @@ class AccountView(ConsoleView, model=Account):
             on_record=True,
             statuses=(AccountStatus.VERIFIED, AccountStatus.DORMANT),
         ),
+        *ACCOUNT_FORMS,
     )

@@ -7,7 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.bank_batches import BankBatch, Disbursement, DisbursementStatus
+from models.accounts import Account, AccountStatus
+from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
+from models.bank_replies import BankReply
 from models.base import Table
 from models.clock import CalendarDay
 from models.events import DeskHolder
@@ -26,6 +28,7 @@ NOUNS: dict[type[Table], str] = {
     Roster: "roster",
     PaymentOrder: "payment-order",
     BankBatch: "bank-batch",
+    BankReply: "bank-reply",
     Failure: "failure",
     Refund: "refund",
     Post: "post",
@@ -57,6 +60,13 @@ UNSENT = (
 """A funded order with lines that no batch holds yet. （第二十条）"""
 
 ERRANDS = (
+    Errand(Account, Desk.BANK_CLERK, "答复账户验证", (col(Account.status) == AccountStatus.VERIFYING,)),
+    Errand(
+        BankBatch,
+        Desk.BANK_CLERK,
+        "返回发放结果",
+        (col(BankBatch.status).in_((BankBatchStatus.SENT, BankBatchStatus.ACCEPTED)),),
+    ),
     Errand(Roster, Desk.DEPARTMENT_CLERK, "生成资金支付单", (col(Roster.status) == RosterStatus.FINAL,)),
     Errand(
         PaymentOrder,
@@ -213,6 +223,12 @@ def _title(record: Any) -> str:
     return str(getattr(record, "number", "") or getattr(record, "title", "") or record.id)
 
 
+def _detail(record: Any) -> str:
+    """Return what a task is about: the project and period, or what the record says of itself."""
+    about = getattr(record, "project_name", "") or getattr(record, "subject", "")
+    return f"{about} {getattr(record, 'period', '')}".strip()
+
+
 def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
     lifecycle = LIFECYCLES[type(record)]
     step = turn(record)
@@ -221,7 +237,7 @@ def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:
         kind=lifecycle.title,
         record_id=record.id,
         title=_title(record),
-        detail=f"{getattr(record, 'project_name', '')} {getattr(record, 'period', '')}".strip(),
+        detail=_detail(record),
         division_code=record.division_code,
         amount_fen=getattr(record, "amount_fen", 0),
         status=record.status,

@@ -1,5 +1,6 @@
 """Indicators, payment orders, bank batches, disbursements. （第十、十九、二十条）"""
 
+from admin.bank_desk import BATCH_FORMS, PAYMENT_FORMS
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.inbox import UNSENT
 from models.bank_batches import BankBatch, Disbursement, ResultException
@@ -97,6 +98,7 @@ class BankBatchView(ConsoleView, model=BankBatch):
     search_text = ("number", "project_name")
     filters = ("status",)
     total = "amount_fen"
+    forms = BATCH_FORMS
     related = (
         Related(
             "发放明细",
@@ -104,6 +106,7 @@ class BankBatchView(ConsoleView, model=BankBatch):
             "batch_id",
             PAYMENT_COLUMNS,
             P.BATCH_VIEW,
+            link="disbursement",
             order="line_sequence",
             total="amount_fen",
         ),
@@ -123,6 +126,7 @@ class DisbursementView(ConsoleView, model=Disbursement):
     filters = ("status",)
     total = "amount_fen"
     noun = "disbursement"
+    forms = PAYMENT_FORMS
 
 
 class ResultExceptionView(ConsoleView, model=ResultException):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.handover import HandoverView, OwnView, RegistrarsView
@@ -17,6 +18,8 @@ from admin.money import (
 )
 from admin.oversight import BulletinView, EventView, JobView, RefusalView
 from admin.people import DelegationView, OfficerView, OrganisationView, PostView
+from admin.policy import PolicyChangeView, PolicyEditionView
+from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
@@ -47,6 +50,8 @@ VIEWS: tuple[type[Any], ...] = (
     EventView,
     RefusalView,
     JobView,
+    BankReplyView,
+    BankFormsView,
     OwnView,
     OrganisationView,
     OfficerView,
@@ -56,5 +61,9 @@ VIEWS: tuple[type[Any], ...] = (
     HandoverView,
     DutyPairView,
     DutiesView,
+    PolicyView,
+    PolicyChangeView,
+    PolicyEditionView,
+    QuestionsView,
     ToolsView,
 )

@@ -28,7 +28,7 @@ from policies.permissions import Permission
 from policies.refusals import NotFound, Refused
 from reports.sheets.bank_replies import write_template
 from workflows.bank_replies import OPEN_PAYMENT
-from workflows.files import XLSX, content_of
+from workflows.files import Download, content_of
 
 LISTED = 20_000
 """Verifications in one list, the longest waiting first; the next list has the next ones."""
@@ -78,15 +78,6 @@ def desk(session: Session, by: ActingOfficer) -> Desk:
     bank = session.get_one(AgentBank, by.bank_id)
     found = session.execute(DESK, {"cap": COUNT_CAP, "day": today(session)}).one()
     return Desk(bank.name, bank.interface, *found)
-
-
-@dataclass(frozen=True, repr=False)
-class Download:
-    """A file on its way to the officer's browser."""
-
-    name: str
-    content: bytes
-    media_type: str = XLSX
 
 
 QUESTIONS = text("select * from bank_questions() limit :limit")

@@ -1,5 +1,6 @@
 """Files kept encrypted for a set time: uploads, marked workbooks, bank files, bulletins. （第三十条）"""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
@@ -14,6 +15,15 @@ from policies.refusals import NotFound
 KEPT_DAYS = 30
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XML = "application/xml"
+
+
+@dataclass(frozen=True, repr=False)
+class Download:
+    """A file on its way to the officer's browser, when a verb makes one."""
+
+    name: str
+    content: bytes
+    media_type: str = XLSX
 
 
 def store(
