@@ -42,14 +42,7 @@ async def account(request: Request) -> Response:
         sessions=sessions,
         done=DONE.get(request.query_params.get("done", ""), ""),
         openid=settings().security.openid,
-        delegations=_delegations(request),
     )
-
-
-def _delegations(request: Request) -> str:
-    """Return the address of the page of delegations, if the post may open it."""
-    view = request.app.state.console.view_of("delegation")
-    return view.menu_url if view is not None and view.is_accessible(request) else ""
 
 
 async def _page(request: Request, template: str, refused: Refused | None = None, **context: Any) -> Response:

@@ -23,6 +23,7 @@ from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
+from admin.sessions import LoginSessionView, OpenIdentityView
 from admin.tools import ToolsView
 
 VIEWS: tuple[type[Any], ...] = (
@@ -65,5 +66,7 @@ VIEWS: tuple[type[Any], ...] = (
     PolicyChangeView,
     PolicyEditionView,
     QuestionsView,
+    LoginSessionView,
+    OpenIdentityView,
     ToolsView,
 )

@@ -14,10 +14,13 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from models.crypto import ring
+from models.officers import ActingOfficer
 from models.sessions import Factor, LoginWay
 from models.settings import settings
 from policies.clock import ZONE
-from policies.refusals import Refused
+from policies.enforcement import allow
+from policies.permissions import Permission
+from policies.refusals import NotFound, Refused
 from workflows import passwords, second_factor
 from workflows.passwords import hasher
 from workflows.sessions import Origin, fresh_token, open_session, token_hash
@@ -244,3 +247,18 @@ def complete(session: Session, token: str, candidate: Candidate, proof: Proof, o
     if not session.execute(text("select session_prove(:token, :fresh, :csrf, :proof)"), asked).scalar():
         raise second_factor.CodeWrong
     return fresh
+
+
+def unlock_account(session: Session, *, by: ActingOfficer, login: str) -> None:
+    """Clear the failures of another officer's account. （第二十三条） Raises NotAllowed, NotFound."""
+    allow(session, by, Permission.OFFICER_RESET)
+    if not session.execute(text("select account_unlock(:login)"), {"login": login}).scalar():
+        raise NotFound
+
+
+def unlock_address(session: Session, *, by: ActingOfficer, address: str) -> None:
+    """Clear the failures of a network address, which is stored as a blind index only. Raises NotAllowed, NotFound."""
+    allow(session, by, Permission.OFFICER_RESET)
+    asked = {"address": Origin(address.strip()).index}
+    if not session.execute(text("select address_unlock(:address)"), asked).scalar():
+        raise NotFound

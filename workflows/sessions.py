@@ -18,9 +18,12 @@ from models.base import Labelled
 from models.crypto import ring
 from models.officers import ActingOfficer, Role
 from models.security import Security
-from models.sessions import Factor, LoginWay
+from models.sessions import Factor, LoginSession, LoginWay
 from models.settings import settings
 from policies.clock import today
+from policies.enforcement import allow
+from policies.moves import record_event
+from policies.permissions import Permission
 from policies.refusals import Refused
 from workflows import passwords, second_factor
 from workflows.passwords import hasher as hasher
@@ -39,6 +42,10 @@ class PostNotHeld(Refused):
     """您现在不在该岗位任职，委托可能已结束。请从列表中选择其他岗位。"""
 
     status_code = 409
+
+
+class SessionOver(Refused):
+    """该会话已经结束，不必再办理。请刷新列表查看。"""
 
 
 class Stage(Labelled):
@@ -234,3 +241,14 @@ def logout(session: Session, token: str) -> None:
 def end_all(session: Session, officer_id: int) -> None:
     """End every session of an officer in the caller's range. （第二十三条）"""
     session.execute(text("select session_end_all(:officer)"), {"officer": officer_id})
+
+
+def end(session: Session, record: LoginSession, *, by: ActingOfficer, reason: str) -> None:
+    """End another officer's session as security administrator. （第二十三条）
+
+    Raises NotAllowed, NotFound, SessionOver.
+    """
+    allow(session, by, Permission.SESSION_END, record)
+    if not session.execute(text("select session_end_in_scope(:which)"), {"which": record.id}).scalar():
+        raise SessionOver
+    record_event(session, record, "end_session", by=by, label="结束会话", noun="session", opinion=reason.strip())

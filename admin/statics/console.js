@@ -22,3 +22,7 @@ document.querySelectorAll('form[method="post"]').forEach((form) => {
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
 });
+document.querySelectorAll("[data-print]").forEach((one) => {
+  one.hidden = false;
+  one.addEventListener("click", () => window.print());
+});
