@@ -304,7 +304,7 @@ class TestSuspendAndReset:
             (county.finance.head, "select credentials_issue(:id, 'x')"),
             (county.finance.head, "select second_factor_forget(:id)"),
             (county.security_admin, "select password_hash from officer_secrets where officer_id = :id"),
-            (county.security_admin, "update organisations set name = 'x' where id = :id"),
+            (county.security_admin, "update organisations set name = 'x' where :id > 0"),
             (county.finance.head, "update organisations set telephone = 'x' where level = 'county' and :id > 0"),
         ):  # fmt: skip
             with pytest.raises(DBAPIError), as_(by) as session:
