@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
-from cli import people, records, sandbox
+from cli import keys, people, records, sandbox
 from cli.common import console, new_app
 from demo.launcher import end_with_parent, print_accounts, run
 from demo.officers import read_accounts
@@ -21,7 +21,7 @@ from integrations.errors import OutsideError
 from integrations.sandbox.launch import SandboxFailed
 from jobs.app import main as work
 from models.cluster import ClusterFailed
-from models.crypto import KeysMissing
+from models.crypto import KeysMissing, complete_key_file
 from models.schema import migrate as migrate_schema
 from models.schema import owner_session
 from models.settings import SettingWrong, settings
@@ -40,6 +40,7 @@ app.command("bulletin")(records.bulletin)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(records.audit_app, name="audit")
 app.add_typer(records.journal_app, name="journal")
+app.add_typer(keys.app, name="keys")
 
 
 class NotReady(Refused):
@@ -108,6 +109,7 @@ def migrate() -> None:
     示例：yikatong migrate
     """
     with at_hand():
+        complete_key_file(settings().key_file)
         migrate_schema()
         with owner_session() as session:
             reference_data.load(session)

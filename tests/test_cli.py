@@ -55,6 +55,7 @@ class TestHelp:
         assert {" ".join(path) for path, _ in every_command()} == {
             "demo", "serve", "worker", "migrate", "story", "import-roster", "bulletin", "check", "journal verify",
             "audit verify", "sandbox police", "sandbox budget", "sandbox bank", "sandbox advance",
+            "keys status", "keys rotate", "keys rotate-index", "keys retire",
         }  # fmt: skip
 
     def test_every_command_shows_an_example_of_itself(self):
