@@ -235,12 +235,14 @@ def announce(console: Console, address: str, accounts: list[Account]) -> None:
 
 
 def print_accounts(console: Console, accounts: list[Account]) -> None:
-    """Print the demo accounts with the codes of this moment."""
+    """Print the demo accounts with the codes of this moment, place by place."""
     table = Table(title="演示账号", title_justify="left")
     for title in ("登录名", "口令", "动态口令"):
         table.add_column(title, no_wrap=True)
     table.add_column("岗位", overflow="fold")
-    for account in accounts:
+    for account, former in zip(accounts, [*accounts[:1], *accounts], strict=False):
+        if account.division_code != former.division_code:
+            table.add_section()
         table.add_row(account.login, account.password, pyotp.TOTP(account.totp_secret).now(), account.post)
     console.print(table)
 

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -20,12 +20,13 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from demo.names import HAN, MONGOLIAN, a_name
-from demo.people import COUNTY, PLACES, SECOND_COUNTY
+from demo.people import AGRICULTURAL, COUNTY, PLACES, RURAL_CREDIT, SECOND_COUNTY, Bank
 from models.base import REGION_CODE, county_of
 from models.crypto import id_index
 from models.divisions import Division
 from models.officers import Officer, OfficerSecret, Post, Role
 from models.organisations import Organisation, OrganisationKind
+from models.payment_orders import AgentBank
 from policies.identities import id_check
 from workflows.sessions import hasher
 
@@ -36,10 +37,11 @@ OFFICER_SEQUENCE = 990
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without the letters and digits that are mistaken for each other."""
 
-TOWNSHIP, DEPARTMENT, FINANCE, PLATFORM = (
-    OrganisationKind.TOWNSHIP, OrganisationKind.DEPARTMENT, OrganisationKind.FINANCE, OrganisationKind.PLATFORM,
+TOWNSHIP, DEPARTMENT, FINANCE, BANK, PLATFORM = (
+    OrganisationKind.TOWNSHIP, OrganisationKind.DEPARTMENT, OrganisationKind.FINANCE, OrganisationKind.BANK,
+    OrganisationKind.PLATFORM,
 )  # fmt: skip
-CLERK, REVIEWER, HEAD, AUDITOR = Role.CLERK, Role.REVIEWER, Role.HEAD, Role.AUDITOR
+CLERK, REVIEWER, HEAD, AUDITOR, REGISTRAR = Role.CLERK, Role.REVIEWER, Role.HEAD, Role.AUDITOR, Role.REGISTRAR
 DESKS = (CLERK, REVIEWER)
 ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
 LEAGUE, SECOND_LEAGUE = "150400000000", "152500000000"
@@ -56,6 +58,10 @@ class Office:
     roles: tuple[Role, ...]
     sector: str = ""
     telephone: str = ""
+    bank: Bank | None = None
+    """The agent bank whose branch this is."""
+    staff: tuple[tuple[Role, str, str], ...] = ()
+    """Township staff of one sector (第三十一条): role, sector, the end of the login."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,11 @@ class Account:
     role: str
 
 
-def _township(code: str, login: str, telephone: str) -> Office:
-    return Office(code, TOWNSHIP, "人民政府", login, (CLERK, HEAD), telephone=telephone)
+def _township(code: str, login: str, telephone: str, *, registrar: bool = False) -> Office:
+    """Return a township of a clerk and a head; not every one has its 专职管理岗 yet. （第三十一条）"""
+    roles = (CLERK, HEAD, REGISTRAR) if registrar else (CLERK, HEAD)
+    staff = ((CLERK, "民政", "minzheng"),) if registrar else ()
+    return Office(code, TOWNSHIP, "人民政府", login, roles, telephone=telephone, staff=staff)
 
 
 def _county(code: str, login: str, telephone: str) -> tuple[Office, ...]:
@@ -85,12 +94,15 @@ def _county(code: str, login: str, telephone: str) -> tuple[Office, ...]:
 
 
 OFFICES: tuple[Office, ...] = (
-    _township(PLACES[0].code, "changsheng", "0476-4300011"),
+    _township(PLACES[0].code, "changsheng", "0476-4300011", registrar=True),
     _township(PLACES[1].code, "beizifu", "0476-4300021"),
     _township(PLACES[2].code, "aorunsumo", "0476-4300031"),
     *_county(COUNTY, "aohan", "0476-430010"),
-    _township(PLACES[3].code, "bieligutai", "0479-2300011"),
+    Office(COUNTY, BANK, "农村信用联社", "aohan.nongxin", DESKS, telephone="0476-4300201", bank=RURAL_CREDIT),
+    Office(COUNTY, BANK, "农业银行支行", "aohan.nonghang", DESKS, telephone="0476-4300202", bank=AGRICULTURAL),
+    _township(PLACES[3].code, "bieligutai", "0479-2300011", registrar=True),
     *_county(SECOND_COUNTY, "abaga", "0479-230010"),
+    Office(SECOND_COUNTY, BANK, "农村信用联社", "abaga.nongxin", DESKS, telephone="0479-2300201", bank=RURAL_CREDIT),
     Office(LEAGUE, FINANCE, "财政局", "chifeng.caizheng", (*DESKS, AUDITOR), telephone="0476-8300001"),
     Office(LEAGUE, DEPARTMENT, "农牧局", "chifeng.nongmu", DESKS, "农牧", "0476-8300002"),
     Office(SECOND_LEAGUE, FINANCE, "财政局", "xilinguole.caizheng", (*DESKS, AUDITOR), telephone="0479-8300001"),
@@ -106,6 +118,7 @@ SECOND_OF_ITS_KIND = {Role.SECURITY_ADMIN: 2}
 def load_offices(session: Session, file: Path) -> None:
     """Add the organisations and their officers, and write the accounts to `file` before the caller commits."""
     places = _place_names(session)
+    banks = dict(session.execute(sa.select(AgentBank.prefix, AgentBank.id)).tuples().all())  # type: ignore[call-overload]
     rows = [
         {
             "division_code": office.division_code,
@@ -114,20 +127,20 @@ def load_offices(session: Session, file: Path) -> None:
             "level": places[office.division_code].level,
             "sector": office.sector,
             "telephone": office.telephone,
+            "bank_id": banks[office.bank.prefix] if office.bank else None,
         }
         for office in OFFICES
     ]
     keys = _insert(session, Organisation, rows)
     seats = [
-        (office, organisation, row["name"], role, number)
+        (office, organisation, row["name"], role, sector, tail)
         for office, organisation, row in zip(OFFICES, keys, rows, strict=True)
-        for role in office.roles
-        for number in range(1, 1 + SECOND_OF_ITS_KIND.get(role, 1))
+        for role, sector, tail in _seats(office)
     ]
     random = Random(OFFICER_SEQUENCE)
     accounts, officers = [], []
-    for place, (office, _, name, role, number) in enumerate(seats):
-        account = _account(random, office, str(name), role, number)
+    for place, (office, _, name, role, sector, tail) in enumerate(seats):
+        account = _account(random, office, str(name), role, sector, tail)
         accounts.append(account)
         officers.append(_officer(account, _identity(place)))
     people = _insert(session, Officer, officers)
@@ -141,9 +154,10 @@ def load_offices(session: Session, file: Path) -> None:
             "officer_id": officer,
             "organisation_id": organisation,
             "role": role,
+            "sector": sector,
             "valid_from": IN_POST_FROM,
         }
-        for officer, (office, organisation, _, role, _) in zip(people, seats, strict=True)
+        for officer, (office, organisation, _, role, sector, _) in zip(people, seats, strict=True)
     ]
     session.execute(sa.insert(Post), posts)
     write_accounts(file, accounts)
@@ -180,11 +194,18 @@ def write_accounts(file: Path, accounts: Sequence[Account]) -> None:
     half.replace(file)
 
 
-def _account(random: Random, office: Office, organisation: str, role: Role, number: int) -> Account:
+def _seats(office: Office) -> list[tuple[Role, str, str]]:
+    """Return the posts of an office: role, sector, the end of the login."""
+    numbered = [(role, number) for role in office.roles for number in range(1, 1 + SECOND_OF_ITS_KIND.get(role, 1))]
+    desks = [(role, "", role.value if number == 1 else f"{role.value}{number}") for role, number in numbered]
+    return [*desks, *office.staff]
+
+
+def _account(random: Random, office: Office, organisation: str, role: Role, sector: str, tail: str) -> Account:
     ethnicity = MONGOLIAN if random.random() < 0.3 else HAN
     name = a_name(random, random.choice("12"), ethnicity)
-    tail = role.value if number == 1 else f"{role.value}{number}"
-    return _fresh(f"{office.login}.{tail}", name, organisation, role, office.division_code)
+    fresh = _fresh(f"{office.login}.{tail}", name, organisation, role, office.division_code)
+    return replace(fresh, post=f"{fresh.post}（{sector}）") if sector else fresh
 
 
 def _fresh(login: str, name: str, organisation: str, role: Role, division_code: str) -> Account:
