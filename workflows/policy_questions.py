@@ -290,3 +290,26 @@ def _on_record(session: Session, officer: ActingOfficer, permission: Permission,
 def _range_text(scope: Scope, code: str) -> str:
     hole = "，不含自治区财政直管的旗县" if scope.hole_start else ""
     return f"{'在' if scope.covers(code) else '不在'}该岗位的管辖范围内{hole}"
+
+
+def nouns() -> list[tuple[str, str]]:
+    """Return the kinds of record that a question can name by their number (an account's is personal data)."""
+    return [(lifecycle.noun, lifecycle.title) for lifecycle in _numbered().values()]
+
+
+def _numbered() -> dict[Any, Any]:
+    return {
+        model: lifecycle
+        for model, lifecycle in LIFECYCLES.items()
+        if hasattr(model, "number") and not hasattr(model, "number_index")
+    }
+
+
+def record_of(session: Session, noun: str, number: str) -> Any:
+    """Return the record of a kind and number that a question is about. Raises NotFound."""
+    for model, lifecycle in _numbered().items():
+        if lifecycle.noun == noun:
+            found = session.execute(sa.select(model).where(model.number == number)).scalars().first()
+            if found is not None:
+                return found
+    raise NotFound
