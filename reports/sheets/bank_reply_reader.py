@@ -19,7 +19,7 @@ from reports.sheets.bank_replies import GUIDE, STATES, TEMPLATES, YES_NO, said
 from reports.sheets.findings import Findings
 from reports.sheets.headers import SEARCHED_ROWS, Header, find_header, report_header
 from reports.sheets.rosters import ODD_REMEDIES
-from reports.sheets.templates import label_key
+from reports.sheets.templates import Template, label_key
 from reports.sheets.workbooks import Hidden, last_row_of, open_workbook, rows_of
 
 CHUNK_ROWS = 10_000
@@ -79,8 +79,8 @@ class ReplySheet:
     def _choose_sheet(self) -> Header | None:
         found: list[tuple[str, Header]] = []
         for name in self._book.sheet_names:
-            rows = [row for _, row in islice(rows_of(self._book.sheet(name)), SEARCHED_ROWS + 5)]
-            header = find_header(rows, self.template)
+            rows = [row for _, row in islice(rows_of(self._book.sheet(name)), SEARCHED_ROWS)]
+            header = _header_of(rows, self.template)
             if header is not None and name != GUIDE:
                 found.append((name, header))
         whole = [item for item in found if not item[1].missing(self.template)] or found
@@ -260,6 +260,17 @@ class ReplySheet:
         if hidden:
             self.findings.note(0, -1, f"共 {len(hidden)} 行被隐藏或筛选，已一并读取")
         return self.findings
+
+
+def _header_of(rows: list[list[Any]], template: Template) -> Header | None:
+    """Return the row that names most columns; our header has one row, so each is tried by itself."""
+    best: Header | None = None
+    for number, row in enumerate(rows[:SEARCHED_ROWS], 1):
+        header = find_header([row], template)
+        if header is not None and (best is None or len(header.columns) > len(best.columns)):
+            header.row, header.first_data_row = number, number + 1
+            best = header
+    return best
 
 
 _IGNORED = frozenset({"sequence", "name", "id_number", "place", "account_shown"})
