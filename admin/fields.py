@@ -1,7 +1,7 @@
 """How a value looks: derived from what its column declares (title, unit, mask, type), once for all pages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -54,7 +54,7 @@ WORDS: dict[str, dict[str, str]] = {
         "01": "汉族", "02": "蒙古族", "03": "回族", "11": "满族", "31": "达斡尔族", "45": "鄂温克族", "52": "鄂伦春族",
     },
     "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},
-    "permissions": {one.value: one.label for one in Permission},
+    "permissions": {one.value: one.label for one in Permission} | {"": "全部权限"},
     "asset_kind": {
         "contracted_land": "承包耕地", "leased_in": "流入", "leased_out": "流出", "excluded_land": "不予补贴面积",
         "grassland": "草原", "livestock": "牲畜",
@@ -130,10 +130,14 @@ class FieldView:
         """Return the record's value, masked and formatted."""
         return self.show(getattr(record, self.name), divisions)
 
+    def plain_cell(self, record: Any, divisions: dict[str, str]) -> Cell:
+        """Return the record's value formatted, without its mask: only for an export that is recorded. （第三十条）"""
+        return replace(self, mask="").cell(record, divisions)
+
     def show(self, value: Any, divisions: dict[str, str]) -> Cell:
         """Return a value, masked and formatted."""
         if value is None or value == "":
-            return Cell(EMPTY, self.kind)
+            return Cell(WORDS.get(self.name, {}).get("", EMPTY), self.kind)
         if self.mask:
             return Cell(MASKS[self.mask](str(value)), "code" if self.mask in ("id", "card", "phone") else "text")
         if isinstance(value, Labelled):

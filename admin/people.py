@@ -286,14 +286,16 @@ class PostView(ConsoleView, model=Post):
     )
 
     def title(self, record: Any) -> str:
-        """Return how the page names a post."""
-        return f"{record.holder}：{record.organisation}{record.role.label}"
+        """Return how the page names a post: who, where, what, from when to when."""
+        sector = f"（{record.sector}）" if record.sector else ""
+        until = f"至 {record.valid_to}" if record.valid_to else "起"
+        return f"{record.holder}：{record.organisation}{record.role.label}{sector}，{record.valid_from} {until}"
 
 
 class DelegationView(ConsoleView, model=Delegation):
     """委托代办。"""
 
-    category, icon = Menu.PEOPLE, "fa-solid fa-people-arrows"
+    category, icon = Menu.PEOPLE, "fa-solid fa-handshake"
     permission = P.DELEGATION_VIEW
     lifecycle, verbs = DELEGATION_LIFECYCLE, "workflows.delegations"
     column_list = ["title", "holder", "delegate", "valid_from", "valid_to", "reason", "status"]
