@@ -152,6 +152,18 @@ def require_desk(step: Step, by: ActingOfficer) -> None:
         raise NotAllowed(post=by.post, permission=f"{permission.label}（{step.desk.label}）")
 
 
+SEAT = sa.text(
+    """
+    with taken as (
+        insert into desk_holders (division_code, noun, record_id, person, desk)
+        values (:division, :noun, :record, :person, :desk) on conflict do nothing returning desk
+    )
+    select desk from taken
+    union all select desk from desk_holders where noun = :noun and record_id = :record and person = :person
+    """
+)
+
+
 def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOfficer, noun: str) -> None:
     """Seat the person at one desk of the record, for ever. （第二十三条） Raises SamePersonTwice.
 
@@ -159,15 +171,11 @@ def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOffice
     """
     if desk is None:
         return
-    seat = {"noun": noun, "record_id": record.id, "person": by.person}
-    session.execute(
-        insert(DeskHolder)
-        .values(division_code=record.division_code, desk=desk, **seat)
-        .on_conflict_do_nothing()  # of either key: of two at once the second may meet the one or the other
-    )
-    held = session.execute(
-        sa.select(DeskHolder.desk).filter_by(**seat)  # type: ignore[call-overload]
-    ).scalar_one()
+    seat = {"noun": noun, "record": record.id, "person": by.person}
+    asked = seat | {"division": record.division_code, "desk": str(desk)}
+    held = session.execute(SEAT, asked).scalars().first()
+    if held is None:  # a colleague's transaction seated the person while we waited: only a new statement sees it
+        held = session.execute(SEAT, asked).scalars().one()
     if held != desk:
         raise SamePersonTwice(officer=by.name, desk=Desk(held).label, title=title_of(record), next_desk=desk.label)
 
