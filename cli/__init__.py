@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
-from cli import keys, people, records, sandbox
+from cli import audit, keys, people, records, sandbox
 from cli.common import console, new_app
 from demo.launcher import end_with_parent, print_accounts, run
 from demo.officers import read_accounts
@@ -38,7 +38,7 @@ app.command("reset-officer")(people.reset_officer)
 app.command("import-roster")(records.import_roster)
 app.command("bulletin")(records.bulletin)
 app.add_typer(sandbox.app, name="sandbox")
-app.add_typer(records.audit_app, name="audit")
+app.add_typer(audit.app, name="audit")
 app.add_typer(records.journal_app, name="journal")
 app.add_typer(keys.app, name="keys")
 

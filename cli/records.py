@@ -1,4 +1,4 @@
-"""Commands on records: import a roster, make a bulletin, verify the books and the chain of events."""
+"""Commands on records: import a roster, make a bulletin, verify the books."""
 
 import threading
 from datetime import datetime
@@ -22,7 +22,7 @@ from models.organisations import OrganisationKind
 from models.projects import SubsidyProject
 from policies.periods import span
 from policies.refusals import NotFound, Refused
-from workflows import audit, bulletins, imports, journal
+from workflows import bulletins, imports, journal
 from workflows.edges import edge
 from workflows.files import content_of
 from workflows.jobs import follow
@@ -33,7 +33,6 @@ OURS_MINUTES = 15
 """How long a job started here is left to this process before a worker may take it up."""
 PROBLEMS_SHOWN = 20
 
-audit_app = new_app("办理记录的散列链。")
 journal_app = new_app("记账凭证：复式簿记。")
 
 
@@ -47,10 +46,6 @@ class FileMissing(Refused):
 
 class RosterRefused(Refused):
     """清册没有导入：{message}。标注文件：{marked}。"""
-
-
-class ChainBroken(Refused):
-    """{count} 个旗县的散列链有问题，第一处：{county} {finding}。"""
 
 
 class BooksDiffer(Refused):
@@ -152,23 +147,6 @@ def bulletin(
     console.print(
         f"{made.number} {made.title}：{made.paid_count} 笔，{yuan_text(made.paid_fen)} 元 → {file}", highlight=False
     )
-
-
-@audit_app.command("verify")
-def audit_verify(county: Annotated[str, typer.Option(help="旗县区划代码；不填检查全部")] = "") -> None:
-    """重算办理记录的散列链，指出每个旗县第一处断裂。
-
-    示例：yikatong audit verify --county 150430000000
-    """
-    with at_hand(), transaction(OPERATOR) as session:
-        chains = audit.verify(session, county or None)
-    table = Table("旗县", "区划代码", "环数", "结果")
-    for chain in chains:
-        table.add_row(chain.county, chain.county_code, str(chain.links), chain.finding)
-    console.print(table)
-    broken = [chain for chain in chains if not chain.whole]
-    if broken:
-        raise ChainBroken(count=len(broken), county=broken[0].county, finding=broken[0].finding)
 
 
 @journal_app.command("verify")

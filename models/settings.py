@@ -34,6 +34,9 @@ class Settings:
     secure_cookies: bool
     partner_key: str = ""
     partner_patience_seconds: float = 15
+    anchors: Path = Path("anchors")
+    anchor_minutes: int = 10
+    audit_days: int = 180
     cipher: str = "aes-256-gcm"
     index_hash: str = "sha256"
     reveals_per_hour: int = 30
@@ -88,6 +91,9 @@ def settings() -> Settings:
         secure_cookies=mode == "production",
         partner_key=env.get("YIKATONG_PARTNER_KEY", ""),
         partner_patience_seconds=_number("YIKATONG_PARTNER_SECONDS", 15, 1, 300),
+        anchors=Path(env.get("YIKATONG_ANCHORS", str(home / "anchors"))).resolve(),
+        anchor_minutes=_number("YIKATONG_ANCHOR_MINUTES", 10, 1, 60),
+        audit_days=_number("YIKATONG_AUDIT_DAYS", 180, 180, 36500),
         cipher=_choice("YIKATONG_CIPHER", ("aes-256-gcm", "sm4-gcm")),
         index_hash=_choice("YIKATONG_INDEX", ("hmac-sha256", "hmac-sm3")).removeprefix("hmac-"),
         reveals_per_hour=_number("YIKATONG_REVEALS_PER_HOUR", 30, 1, 1000),

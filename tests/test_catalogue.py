@@ -43,8 +43,9 @@ EDITABLE_REFERENCE = {"policy_rules"}
 """Reference rows that security officers change in the console."""
 REGION_WIDE_KEYS = {("events", "desk_holders")}
 """Links whose key needs no division: a noun and its number are unique over the whole region."""
-WITHOUT_DELETE = {"desk_holders", "event_heads", "event_links", "events", "journal_entries", "postings", "refusals"}
-WITHOUT_INSERT = {"event_heads", "event_links"}
+WITHOUT_DELETE = {"changes", "desk_holders", "event_archives", "event_heads", "event_links", "events",
+                  "journal_entries", "postings", "refusals"}  # fmt: skip
+WITHOUT_INSERT = {"changes", "event_archives", "event_heads", "event_links"}
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "budget_indicators": {"reserved_fen": 0, "requested_fen": 0, "paid_fen": 0},

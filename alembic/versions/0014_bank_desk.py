@@ -159,6 +159,7 @@ def upgrade() -> None:
     )
     op.alter_column("agent_banks", "interface", server_default=None)
     _tables()
+    op.execute("select watch_changes(t) from unnest(array['bank_replies', 'bank_reply_rows', 'agent_banks']) t")
     run("0014_bank_desk")
 
 
@@ -168,3 +169,4 @@ def downgrade() -> None:
     op.drop_table("bank_reply_rows")
     op.drop_table("bank_replies")
     op.drop_column("agent_banks", "interface")
+    op.execute("select watch_changes('agent_banks')")

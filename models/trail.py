@@ -1,0 +1,18 @@
+"""Which tables' changes leave a trail, and why the others don't. （第二十三条）"""
+
+UNWATCHED = {
+    "address_failures": "来源地址的登录失败计数，登录被拒另有记录",
+    "alembic_version": "数据库结构版本，由升级程序维护",
+    "changes": "变更记录本身：只能追加，已在链中",
+    "event_heads": "散列链的链头，由链自己维护",
+    "event_links": "散列链的环：只能追加",
+    "events": "办理记录本身：只能追加，已在链中",
+    "import_rows": "导入时的暂存行，写入清册时另行留痕，完成后清除",
+    "login_sessions": "登录会话的活动时间，登录和退出另有记录",
+    "policy_version": "权限策略的版本计数，随策略变更自动增加",
+    "session_secrets": "会话令牌的散列和防伪令牌，会话的开始和结束另有记录",
+}
+"""Technical tables, each with its reason; every other table of ours is watched (a test fails for one in neither)."""
+
+TOLD_BY_EVENTS = ("desk_holders",)
+"""Watched for what must never happen to them; who takes a seat is told by the event of the same transaction."""
