@@ -58,7 +58,7 @@ class PolicyChangeView(ConsoleView, model=PolicyChange):
     lifecycle = POLICY_CHANGE_LIFECYCLE
     verbs = "workflows.policy_changes"
     column_list = ["number", "title", "origin", "base_version", "summary", "drafted_by", "status", "arrived_at"]
-    headline = ("title", "origin", "base_version", "drafted_by", "arrived_at")
+    headline = ("title", "reason", "origin", "base_version", "drafted_by", "arrived_at")
     column_details_list = [
         "number", "title", "reason", "origin", "base_version", "summary", "digest", "drafted_by", "status",
         "arrived_at",

@@ -94,10 +94,13 @@ drop trigger policy_rules_versioned on policy_rules;
 drop function raise_policy_version();
 create function raise_policy_version() returns trigger language plpgsql
     security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    known constant boolean := exists (select from policy_versions);
 begin
     if coalesce(current_setting('app.policy_change', true), '') = '' then
         perform policy_publish(
-            case when exists (select from policy_versions) then '数据库直接修改' else '初始装入' end, null, session_user);
+            case when known then '数据库直接修改' else '初始装入' end, null,
+            case when known then session_user::text else '' end);
     end if;
     return null;
 end $$;
