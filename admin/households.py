@@ -1,35 +1,16 @@
 """Households, their members and accounts: masked, shown in full only for a recorded reason. （第十一、十二、三十条）"""
 
-from typing import Any
-
-from sqlmodel import Session
-
 from admin.bank_desk import ACCOUNT_FORMS
 from admin.base import ConsoleView, Form, Menu, Related, call
 from models.accounts import Account, AccountStatus
 from models.crypto import account_index, id_index, phone_index
 from models.households import Asset, Household, Member
-from models.officers import ActingOfficer
 from models.rosters import RosterLine
 from policies.lifecycles import Ask
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.permissions import Permission as P
-from workflows import households
-from workflows.reveals import Revealed, reveal_account
 
 REASON = Ask("reason", "查看事由", help="将记入办理记录，供监督检查")
-
-
-def reveal_member(session: Session, member: Member, *, by: ActingOfficer, reason: str) -> Revealed:
-    """Show a member in full, as the page shows it."""
-    shown: Any = households.reveal(session, member, by=by, reason=reason)
-    values = (
-        ("姓名", shown.name),
-        ("身份证号", shown.id_number),
-        ("手机号", shown.phone or "—"),
-        ("住址", shown.address or "—"),
-    )
-    return Revealed("完整身份信息", values)
 
 
 class HouseholdView(ConsoleView, model=Household):
@@ -98,7 +79,7 @@ class MemberView(ConsoleView, model=Member):
             "reveal",
             "查看完整信息",
             P.MEMBER_REVEAL,
-            reveal_member,
+            call("reveals", "reveal_member"),
             (REASON,),
             consequence="显示完整身份信息一次，查看人、时间和事由将被记录（第三十条）。",
             on_record=True,
@@ -132,7 +113,7 @@ class AccountView(ConsoleView, model=Account):
             "reveal",
             "查看完整账号",
             P.ACCOUNT_REVEAL,
-            reveal_account,
+            call("reveals", "reveal_account"),
             (REASON,),
             consequence="显示完整账号一次，查看人、时间和事由将被记录（第三十条）。",
             on_record=True,

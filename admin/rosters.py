@@ -19,6 +19,7 @@ from policies.permissions import Permission as P
 from workflows.payment_orders import DRAFTABLE
 from workflows.roster_lines import EDITABLE
 
+REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
 REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
 
@@ -190,6 +191,15 @@ class RosterLineView(ConsoleView, model=RosterLine):
     order = ("-roster_id", "sequence")
     noun: ClassVar[str] = "roster_line"
     forms = (
+        Form(
+            "reveal",
+            "查看完整信息",
+            P.MEMBER_REVEAL,
+            call("reveals", "reveal_line"),
+            (REVEAL_REASON,),
+            consequence="显示完整信息一次，查看人、时间和事由将被记录（第三十条）。",
+            on_record=True,
+        ),
         Form(
             "stop",
             "停发",

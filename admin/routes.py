@@ -51,6 +51,7 @@ OF_LIST: dict[str, str] = {
 PAGES: dict[str, Permission] = {
     f"{BASE}/handover/{{key}}": Permission.POST_END,
     f"{BASE}/subsidy-project/template/{{key}}": Permission.PROJECT_VIEW,
+    f"{BASE}/{{of}}/export-plain": Permission.EXPORT_PLAIN,
 }
 """Pages of a view without a permission of its own, and the one that they ask."""
 

@@ -17,6 +17,7 @@ from models.base import Labelled
 from models.events import Event
 from models.officers import ActingOfficer
 from policies.lifecycles import Step
+from policies.permissions import Permission
 
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
@@ -178,9 +179,16 @@ async def sheet(view: ConsoleView, request: Request) -> Sheet:
             "previous": _link(request, page=str(page - 1)),
             "next": _link(request, page=str(page + 1)),
             "export": f"{view.root_url}export.xlsx{_link(request, page='', tab=tab)}",
+            "plain": f"{view.root_url}export-plain{_link(request, page='', tab=tab)}" if _plain(view, request) else "",
         },
         searched="key" in request.query_params,
     )
+
+
+def _plain(view: ConsoleView, request: Request) -> bool:
+    """Tell whether the list may leave in full: something is masked, and the post may export it."""
+    masked = any(field.mask for field in view.fields(view.column_list))  # type: ignore[arg-type]
+    return masked and Permission.EXPORT_PLAIN in view.granted(request)
 
 
 def _late(record: Any, day: Any) -> bool:

@@ -10,18 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from admin import pages
+from admin.answers import answers_of
 from admin.base import ConsoleView
-from admin.exports import workbook
+from admin.exports import PLAIN_ASKS, offers_plain, plain_workbook, workbook
 from admin.reading import doing, form_of, reading, who
 from models.jobs import StoredFile
 from models.settings import settings
 from policies.clock import ZONE, advance, today
-from policies.refusals import NotFound
+from policies.permissions import Permission
+from policies.refusals import NotFound, Refused
 from policies.working_days import next_working_day
 from reports.sheets.templates import write_template
 from workflows.files import XLSX, content_of
 
 LONGEST_QUERY = 64
+PLAIN_LABEL = "导出完整信息"
 
 
 class ToolsView(BaseView):
@@ -82,6 +86,23 @@ class ToolsView(BaseView):
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.name)}.xlsx"}
         return Response(content, media_type=XLSX, headers=headers)
 
+    @expose("/{of}/export-plain", identity="ask-plain")
+    async def ask_plain(self, request: Request) -> Response:
+        """Ask why the list is to leave the console in full, and who asks. （第三十条）"""
+        return await _plain_page(request, _plain_view(request))
+
+    @expose("/{of}/export-plain", methods=["POST"], identity="export-plain")
+    async def export_plain(self, request: Request) -> Response:
+        """Send the list in full, once the reason is recorded and the person has proven who they are. （第三十条）"""
+        view = _plain_view(request)
+        try:
+            answers = await answers_of(request, PLAIN_LABEL, PLAIN_ASKS)
+            content = await plain_workbook(view, request, answers["reason"])
+        except Refused as refusal:
+            return await _plain_page(request, view, refusal, str(form_of(request).get("reason", "")))
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.name)}{quote('（完整）')}.xlsx"}
+        return Response(content, media_type=XLSX, headers=headers)
+
     @expose("/clock", methods=["POST"], identity="clock")
     async def clock(self, request: Request) -> Response:
         """Move business time to the opening of the next working day; demo and test only."""
@@ -94,6 +115,26 @@ class ToolsView(BaseView):
 
         await doing(by, "advance_clock", "业务时钟", work)
         return RedirectResponse(came_from(request), status_code=303)
+
+
+def _plain_view(request: Request) -> ConsoleView:
+    view = _view(request, request.path_params["of"])
+    if Permission.EXPORT_PLAIN not in view.granted(request) or not offers_plain(view):
+        raise HTTPException(403, f"您当前的岗位不能{Permission.EXPORT_PLAIN.label}（第三十条）。")
+    return view
+
+
+async def _plain_page(
+    request: Request, view: ConsoleView, refusal: Refused | None = None, reason: str = ""
+) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return await pages.render(
+        request, "confirm", 200 if refusal is None else refusal.status_code, view=view, title=PLAIN_LABEL,
+        asks=PLAIN_ASKS, choices={}, given={"reason": reason}, message="" if refusal is None else str(refusal),
+        targets=[], consequence=f"按当前筛选导出“{view.name}”，姓名、证件号码、账号等不作脱敏；导出人、时间、事由、"
+        "栏目、条数和文件摘要将被记录，供监督检查。文件离开平台后由导出人负责保管（第三十条）。",
+        action=f"{view.root_url}export-plain{query}", back=f"{view.menu_url}{query}",
+    )  # fmt: skip
 
 
 def came_from(request: Request) -> str:

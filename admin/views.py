@@ -21,6 +21,7 @@ from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
+from admin.reveals import KeyRotationView, RevealView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
 from admin.sessions import LoginSessionView, OpenIdentityView
@@ -51,6 +52,7 @@ VIEWS: tuple[type[Any], ...] = (
     EventView,
     RefusalView,
     JobView,
+    RevealView,
     BankReplyView,
     BankFormsView,
     OwnView,
@@ -68,5 +70,6 @@ VIEWS: tuple[type[Any], ...] = (
     QuestionsView,
     LoginSessionView,
     OpenIdentityView,
+    KeyRotationView,
     ToolsView,
 )

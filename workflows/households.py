@@ -1,50 +1,12 @@
-"""The registry as officers read it: people, property, and the reveal of what is masked. （第十一、三十条）"""
-
-from dataclasses import dataclass
+"""The registry as officers read it: people and property. （第十一条）"""
 
 from sqlmodel import Session, col, select
 
 from models.accounts import Account
 from models.households import Asset, Household, Member
-from models.officers import ActingOfficer
 from models.rosters import RosterLine
-from policies.enforcement import allow
-from policies.moves import record_event
-from policies.permissions import Permission
-from policies.refusals import ReasonMissing
 
 SHOWN_LINES = 100
-
-
-@dataclass(frozen=True, repr=False)
-class Revealed:
-    """What stands behind the masks of one person; shown once, never stored, never printed by accident."""
-
-    name: str
-    id_number: str
-    phone: str
-    address: str
-
-
-def reveal(session: Session, member: Member, *, by: ActingOfficer, reason: str) -> Revealed:
-    """Show a person's full particulars for a stated reason, and record that they were shown. （第三十条）
-
-    Raises ReasonMissing without a reason.
-    """
-    allow(session, by, Permission.MEMBER_REVEAL, member)
-    if not reason.strip():
-        raise ReasonMissing(step="查看完整身份信息", field="查看原因")
-    address = session.exec(
-        select(Household.address).where(
-            Household.division_code == member.division_code, Household.id == member.household_id
-        )
-    ).one()
-    shown = Revealed(member.name, member.id_number, member.phone or "", address)
-    facts = {"fields": ["name", "id_number", "phone", "address"]}
-    record_event(
-        session, member, "reveal", by=by, label="查看完整身份信息", noun="member", opinion=reason.strip(), facts=facts
-    )
-    return shown
 
 
 def members_of(session: Session, household: Household) -> list[Member]:

@@ -17,9 +17,13 @@ from sqlmodel import Session, col, select
 
 from models.crypto import HIGHEST_ID, EnvelopeBroken, KeyRing, change_key_file, ring
 from models.keys import KeyKind, KeyRotation, RotationStatus
+from models.officers import ActingOfficer
 from models.schema import owner_session
 from models.sealed_columns import SealedTable, sealed_tables
 from models.settings import settings
+from policies.enforcement import allow
+from policies.moves import record_event
+from policies.permissions import Permission
 from policies.refusals import Refused
 
 ROWS_AT_ONCE, FILES_AT_ONCE = 1000, 8
@@ -30,6 +34,10 @@ LOCK = 7_301_930
 
 class RotationUnderWay(Refused):
     """另一个密钥轮换正在进行：请等它完成，或先停止它。"""
+
+
+class RotationOver(Refused):
+    """该轮换已结束，不能再停止。请刷新页面查看结果。"""
 
 
 class EnvelopesBroken(Refused):
@@ -312,7 +320,21 @@ def retire(number: int) -> None:
         change_key_file(settings().key_file, lambda raw: raw["keys"].pop(str(number)))
 
 
-def stop(session: Session, rotation_id: int) -> bool:
-    """Ask a running rotation to stop after its batch; tell whether one was running. （第三十条）"""
-    asked = session.execute(sa.text("select stop_rotation(:id)"), {"id": rotation_id})
-    return bool(asked.scalar_one_or_none())
+@dataclass(frozen=True)
+class _Stopping:
+    """What the event of a stop is written about: a rotation belongs to no division, its stop to the officer's."""
+
+    division_code: str
+    id: int
+    status: str = ""
+
+
+def stop(session: Session, rotation: KeyRotation, *, by: ActingOfficer) -> KeyRotation:
+    """Ask a running rotation to stop after its batch. （第三十条） Raises NotAllowed, RotationOver."""
+    allow(session, by, Permission.KEY_VIEW)
+    asked = session.execute(sa.text("select stop_rotation(:id)"), {"id": rotation.id})
+    if not asked.scalar_one_or_none():
+        raise RotationOver
+    about = _Stopping(by.division_code, rotation.id or 0)
+    record_event(session, about, "stop", by=by, label="停止密钥轮换", noun="key_rotation")
+    return rotation
