@@ -342,6 +342,7 @@ class DelegationView(ConsoleView, model=Delegation):
         return f"{record.delegate}代{record.holder}：{record.title}"
 
     def offered(self, request: Request, record: Any = None) -> list[Form]:
-        """Return the button that ends it early to its two sides only."""
-        mine = record is None or who(request).officer_id in (record.holder_id, record.officer_id)
-        return super().offered(request, record) if mine else []
+        """Return the button that ends it early to its two sides only, outside the lent post itself."""
+        by = who(request)
+        mine = record is None or by.officer_id in (record.holder_id, record.officer_id)
+        return super().offered(request, record) if mine and (record is None or by.delegation_id != record.id) else []

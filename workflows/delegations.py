@@ -31,6 +31,10 @@ class NotRedelegable(Refused):
     status_code = 403
 
 
+class StandingIn(Refused):
+    """您正在代 {absent} 办理，请先在页面右上角切换回本人岗位，再提前结束这项委托。"""
+
+
 class ColleagueUnfit(Refused):
     """受托人须是本机构（或本区划同类机构）的在任人员，且不是您本人的其他账号；请从列表中选择。"""
 
@@ -134,9 +138,11 @@ def revoke(session: Session, delegation: Delegation, *, by: ActingOfficer, reaso
 def end(session: Session, delegation: Delegation, *, by: ActingOfficer) -> Delegation:
     """Give a delegation back before its date, as its holder or its delegate. （第二十三条）
 
-    Raises NotAllowed, StepNotPossible, FasterColleague.
+    Raises NotAllowed, StandingIn, StepNotPossible, FasterColleague.
     """
     allow(session, by, Permission.DELEGATION_VIEW)
+    if by.delegation_id == delegation.id:
+        raise StandingIn(absent=delegation.holder)
     if by.officer_id not in (delegation.holder_id, delegation.officer_id):
         raise NotAllowed(post=by.post, permission="提前结束委托（仅限委托人和受托人）")
     return move(session, delegation, "end", by=by)

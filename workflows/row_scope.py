@@ -30,6 +30,7 @@ SECTOR_OF_ITSELF = frozenset(("organisations", "posts"))
 OWN = {
     "posts": ("own_select",),
     "delegations": ("own_insert", "own_select", "own_update"),
+    "events": ("own_insert",),
 }
 """Policies beside the range: an officer's own posts and delegations, wherever they are."""
 FLOWING = frozenset(("subsidy_projects", "organisations", "officers"))

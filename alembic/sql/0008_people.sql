@@ -137,6 +137,11 @@ create policy own_insert on delegations for insert to yikatong_app
 create policy own_update on delegations for update to yikatong_app
     using ((select (ticket())[6])::bigint in (holder_id, officer_id))
     with check ((select (ticket())[6])::bigint in (holder_id, officer_id));
+-- A bank's ordinary range is empty: what its people record about their own delegations is written here.
+create policy own_insert on events for insert to yikatong_app
+    with check (noun = 'delegation' and officer_id = (select (ticket())[6])::bigint and exists (
+        select from delegations d where d.id = record_id and d.division_code = events.division_code
+            and d.division_code like left(county_code, 6) || '%'));
 revoke delete on organisations, delegations from yikatong_app;
 select apply_flow('delegations', id, 'officers') from unnest(array['holder_id', 'officer_id']) id;
 

@@ -5,6 +5,7 @@ drop trigger officers_guarded on officers;
 drop trigger organisations_guarded on organisations;
 drop trigger organisations_renamed on organisations;
 drop policy own_select on posts;
+drop policy own_insert on events;
 drop function colleagues(date);
 drop function person_of(bytea);
 drop function credentials_issue(bigint, text);
