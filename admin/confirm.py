@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 from sqladmin import action, expose
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
@@ -17,8 +18,9 @@ from admin.forms import ask_form, do_form
 from admin.reading import doing, form_of, reading, who
 from admin.targets import Target
 from policies.lifecycles import Step
-from policies.refusals import NotFound, Refused
+from policies.refusals import NotAllowed, NotFound, Refused
 from workflows.blockers import blockers
+from workflows.edges import note_refusal
 
 MOST_AT_ONCE = 100
 
@@ -122,6 +124,7 @@ def _step_for(view: ConsoleView, request: Request, record: Any, verb: str) -> St
 def _do_step(verb: str) -> Callable[..., Any]:
     async def do(self: ConsoleView, request: Request) -> Response:
         assert self.lifecycle is not None
+        await _require_post(self, request, verb)
         form = form_of(request)
         step = next(step for step in self.lifecycle.steps if step.verb == verb and step.desk)
         targets = await targets_of(self, request, form.getlist("pks"), verb)
@@ -138,6 +141,20 @@ def _do_step(verb: str) -> Callable[..., Any]:
         return RedirectResponse(f"{self.url_of(targets[0].record)}?done={verb.strip('_')}", status_code=303)
 
     return do
+
+
+async def _require_post(view: ConsoleView, request: Request, verb: str) -> None:
+    """Let only a post in that sits at one of the verb's desks: one refusal for all records named, recorded at once.
+
+    （第二十三条） Raises NotAllowed.
+    """
+    by, granted = who(request), view.granted(request)
+    assert view.lifecycle is not None
+    steps = [step for step in view.lifecycle.steps if step.verb == verb and step.permission is not None]
+    if not any(view.permits(step, by, granted) for step in steps):
+        refusal = NotAllowed(post=by.post, permission=steps[0].label)
+        await anyio.to_thread.run_sync(note_refusal, by, verb, view.name, refusal)
+        raise refusal
 
 
 def _ways_out(view: ConsoleView, target: Target, refusal: Refused) -> list[tuple[str, str]]:

@@ -1,0 +1,185 @@
+"""The full matrix role × level × status × verb: what lifecycle and policy don't allow is refused. （第二十三条）
+
+Three locks, each alone: the workflow, the console's route, and for foreign rows PostgreSQL. Generated from the
+lifecycles, the seed policy and the views; nothing is picked by hand.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from admin.app import create_app
+from admin.views import VIEWS
+from models.officers import ActingOfficer
+from policies.enforcement import Policy, seed_lines
+from policies.lifecycles import LIFECYCLES, Ask, Lifecycle, Step
+from policies.refusals import Refused
+from tests.browsing import browser, changed, digest, form_token
+from tests.conftest import As, Owner
+from tests.factories import PASSWORD, World
+from tests.records import BUILDERS, PLAIN, any_record, every_post, every_stranger
+from tests.world import key
+
+POLICY = Policy(0, seed_lines())
+STEPPED = [view for view in VIEWS if getattr(view, "lifecycle", None) is not None]
+FORMED = [view for view in VIEWS if getattr(view, "forms", ())]
+DONE = re.compile(r"办理成功 [1-9]")
+NOUNS = ("roster", *BUILDERS, *PLAIN)
+
+BY_SECTOR = ("roster", *BUILDERS)
+"""Nouns that a department sees of its own sector only."""
+
+Records = dict[str, dict[str, int]]
+"""By noun and status: the id of a record."""
+
+
+def desk_steps(lifecycle: Lifecycle) -> list[Step]:
+    return [step for step in lifecycle.steps if step.desk is not None]
+
+
+def verbs(lifecycle: Lifecycle) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(step.verb for step in desk_steps(lifecycle)))
+
+
+def statuses(lifecycle: Lifecycle) -> list[Any]:
+    return list(type(lifecycle.steps[0].source))
+
+
+def granted(by: ActingOfficer) -> frozenset[str]:
+    return POLICY.permissions(by.role, by.level, by.kind)
+
+
+def permits(step: Step, by: ActingOfficer) -> bool:
+    """Say by lifecycle and seed policy alone whether the post may take the step."""
+    return step.desk is not None and step.desk.seats(by) and step.permission in granted(by)
+
+
+def forbidden(lifecycle: Lifecycle, verb: str, by: ActingOfficer) -> list[Any]:
+    """Return the statuses in which the post may not take the verb."""
+    allowed = {step.source for step in lifecycle.steps if step.verb == verb and permits(step, by)}
+    return [status for status in statuses(lifecycle) if status not in allowed]
+
+
+def in_every_status(session: Session, county: World) -> Records:
+    session.execute(sa.text("update warning_rules set enabled = false"))
+    return {
+        lifecycle.noun: {
+            str(status): key(any_record(session, county, lifecycle.noun, status).id) for status in statuses(lifecycle)
+        }
+        for lifecycle in LIFECYCLES.values()
+        if lifecycle.noun in NOUNS
+    }
+
+
+def answer(ask: Ask) -> Any:
+    if ask.kind == "choice":
+        return ask.choices[0][0] if ask.choices else "x"
+    plain = {"checkbox": "yes", "number": "1", "integer": "1", "date": "2024-05-01", "password": PASSWORD}
+    return plain.get(ask.kind, "复核")
+
+
+def keyword(ask: Ask) -> Any:
+    return True if ask.kind == "checkbox" else answer(ask)
+
+
+def test_every_noun_with_steps_is_in_the_matrix():
+    with_desks = {lifecycle.noun for lifecycle in LIFECYCLES.values() if desk_steps(lifecycle)}
+    assert with_desks == set(NOUNS)
+    assert {view.lifecycle.noun for view in STEPPED} >= with_desks
+
+
+def test_the_workflow_refuses_whatever_lifecycle_and_policy_do_not_allow(session: Session, county: World):
+    records = in_every_status(session, county)
+    posts, tried = every_post(session, county), 0
+    for view in (view for view in STEPPED if view.lifecycle.noun != "roster"):  # rosters: tests/test_lifecycles.py
+        lifecycle, made = view.lifecycle, view()
+        rows = {status: session.get_one(view.model, number) if view.model.__tablename__ != "disbursements" else None
+                for status, number in records[lifecycle.noun].items()}  # fmt: skip
+        before = {status: (row.status, row.version) for status, row in rows.items()}
+        for by in posts:
+            for verb in verbs(lifecycle):
+                step = next(step for step in desk_steps(lifecycle) if step.verb == verb)
+                asked = {ask.name: keyword(ask) for ask in step.asks if ask.kind != "password"}
+                for status in forbidden(lifecycle, verb, by):
+                    tried += 1
+                    try:
+                        made.verb(verb)(session, rows[str(status)], by=by, **asked)
+                    except Refused:
+                        continue
+                    raise AssertionError(f"{lifecycle.noun} {status} {verb} by {by.post} was not refused")
+        session.flush()
+        for status, row in rows.items():
+            session.refresh(row)
+            assert (row.status, row.version) == before[status]
+    assert tried > 9000
+
+
+def test_the_console_refuses_whatever_lifecycle_and_policy_do_not_allow(county: World, owner: Owner):
+    with owner() as session:
+        records = in_every_status(session, county)
+        posts, strangers = every_post(session, county), every_stranger(session, county)
+    before = digest(owner)
+    asked = asyncio.run(_knock(records, posts, strangers))
+    assert changed(before, digest(owner)) == []
+    assert asked > 5000
+
+
+async def _knock(records: Records, posts: list[ActingOfficer], strangers: list[ActingOfficer]) -> int:
+    app, asked = create_app(), 0
+    for by in (*posts, *strangers):
+        foreign = by in strangers
+        async with browser(app, by) as client:
+            token = await form_token(client)
+            for path, form, expected in _requests(records, by, foreign):
+                reply = await client.post(f"/console/{path}", data={"csrf_token": token, **form})
+                asked += 1
+                where = f"{path} {form.get('pks')} by {by.post}: {reply.status_code}"
+                assert reply.status_code in expected, where
+                assert not DONE.search(reply.text), where
+                assert "done=" not in reply.headers.get("location", ""), where
+    return asked
+
+
+def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
+    """Yield what the post must not be able to do: address, form, and the answers that say so."""
+    for view in STEPPED:
+        lifecycle = view.lifecycle
+        for verb in verbs(lifecycle):
+            mine = [step for step in lifecycle.steps if step.verb == verb and permits(step, by)]
+            if foreign and not mine:
+                continue  # the same 403 as in the same post at home
+            shut = list(records[lifecycle.noun]) if foreign else map(str, forbidden(lifecycle, verb, by))
+            keys = ",".join(str(records[lifecycle.noun][status]) for status in shut)
+            step = next(step for step in desk_steps(lifecycle) if step.verb == verb)
+            form = {ask.name: answer(ask) for ask in step.asks} | {"pks": keys}
+            path = f"{view().identity}/action/{verb.strip('_').replace('_', '-')}"
+            yield path, form, ({404} if foreign else {200, 400, 404, 409}) if mine else {403}
+    for view in () if foreign else FORMED:
+        for one in view.forms:
+            if one.permission not in granted(by) or not one.seats(by):
+                yield f"{view().identity}/form/{one.slug}", {"pks": "1"}, {403}
+
+
+def test_postgresql_shows_and_changes_no_foreign_row(county: World, owner: Owner, as_: As):
+    with owner() as session:
+        records = in_every_status(session, county)
+        strangers = every_stranger(session, county)
+    elsewhere = county.civil_affairs.organisation_id
+    tables = {lifecycle.noun: str(model.__tablename__) for model, lifecycle in LIFECYCLES.items()}
+    before = digest(owner)
+    for by in strangers:
+        with as_(by) as session:
+            for noun, rows in records.items():
+                if by.organisation_id == elsewhere and noun not in BY_SECTOR:
+                    continue  # registry and posts are the county's own, whichever department
+                ids = {"ids": list(rows.values())}
+                seen = session.execute(sa.text(f"select count(*) from {tables[noun]} where id = any (:ids)"), ids)
+                moved = session.execute(
+                    sa.text(f"update {tables[noun]} set status = status where id = any (:ids)"), ids
+                )
+                assert moved.rowcount == 0, (noun, by.post)
+                assert seen.scalar_one() == 0 or noun == "duty_pair", (noun, by.post)  # flows downward, to be read
+    assert changed(before, digest(owner)) == []
