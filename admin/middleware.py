@@ -184,8 +184,10 @@ def _to_login(request: Request) -> Response:
 
 
 def fits(request: Request, limit: int) -> bool:
-    """Tell whether the body says its length and keeps within the limit."""
-    length = request.headers.get("content-length", "")
+    """Tell whether the body says its length and keeps within the limit; none at all does."""
+    if "transfer-encoding" in request.headers:
+        return False
+    length = request.headers.get("content-length", "0")
     return length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= limit
 
 
