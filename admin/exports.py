@@ -44,7 +44,7 @@ class TooManyRows(Refused):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What the address asks for, read before the database is."""
 
     view: ConsoleView
@@ -54,7 +54,7 @@ class _Asked:
     fields: list[FieldView]
 
     @classmethod
-    def of(cls, view: ConsoleView, request: Request) -> "_Asked":
+    def of(cls, view: ConsoleView, request: Request) -> "Asked":
         """Read the request."""
         by = who(request)
         fields = view.fields(view.column_list)  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ class _Asked:
 
 async def workbook(view: ConsoleView, request: Request) -> bytes:
     """Return the list that the address asks for, masked as on the page. Raises TooManyRows."""
-    asked = _Asked.of(view, request)
+    asked = Asked.of(view, request)
     content, _ = await reading_aside(asked.by, lambda session: asked.workbook(session, plain=False))
     return content
 
@@ -95,7 +95,7 @@ async def plain_workbook(view: ConsoleView, request: Request, reason: str) -> by
 
     Raises ReasonMissing, RevealsUsedUp, NotAllowed, TooManyRows.
     """
-    asked = _Asked.of(view, request)
+    asked = Asked.of(view, request)
 
     def work(session: Session) -> bytes:
         require_export(session, by=asked.by, reason=reason)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from stat import S_IRWXG, S_IRWXO
+from stat import S_IRWXG, S_IRWXO, S_IWGRP, S_IWOTH
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
@@ -12,6 +12,8 @@ from models.crypto import KeysMissing, ring
 from models.database import transaction
 from models.schema import is_current, owner_session
 from models.settings import APP_ROLE, settings
+from workflows.index_keys import generation_stored
+from workflows.keys import stale_counts
 from workflows.row_scope import faults
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -64,6 +66,19 @@ def _keys() -> Iterator[Finding]:
         return
     closed = not path.stat().st_mode & (S_IRWXG | S_IRWXO)
     yield Finding(closed, f"密钥文件 {path.name} 只有所有者可读写（chmod 600）")
+    folder = not path.resolve().parent.stat().st_mode & (S_IWGRP | S_IWOTH)
+    yield Finding(folder, "密钥文件所在目录只有所有者可写（否则他人可以调换密钥文件）")
+
+
+def _rotations(session: Session) -> Iterator[Finding]:
+    """Tell whether database and key file agree, and whether anything is left under an old key. （第三十条）"""
+    held, stored = ring(), generation_stored(session)
+    agree = stored == held.index_current
+    yield Finding(agree, f"密钥文件与数据库同为第 {stored} 代索引（否则执行 yikatong keys rotate-index）")
+    chosen = held.index_keys[held.index_current].hash == settings().index_hash
+    yield Finding(chosen, "索引算法与 YIKATONG_INDEX 一致（否则执行 yikatong keys rotate-index）")
+    left = sum(stale_counts(session, held.header).values())
+    yield Finding(left == 0, f"没有内容仍用旧密钥或旧算法加密（当前 {left:,} 行；否则执行 yikatong keys rotate）")
 
 
 def _database(deploy: bool) -> Iterator[Finding]:
@@ -77,6 +92,8 @@ def _database(deploy: bool) -> Iterator[Finding]:
         movable = session.execute(sa.text("select movable from business_clock")).scalar_one()
         yield Finding(not (deploy and movable), "数据库里的业务时钟已固定" if deploy else "业务时钟已登记")
         yield from _role(session)
+        if deploy:
+            yield from _rotations(session)
         days = session.execute(sa.text("select max(day) from calendar_days where not provisional")).scalar_one()
         yield Finding(days is not None, f"工作日历已按国务院安排维护到 {days}")
     with transaction(None) as session:
