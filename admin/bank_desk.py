@@ -224,7 +224,7 @@ class BankReplyView(ConsoleView, model=BankReply):
             "明细",
             BankReplyRow,
             "reply_id",
-            ("row_number", "reference", "account_shown", "amount_fen", "state", "code", "words", "outcome", "message"),
+            ("row_number", "reference", "amount_fen", "state", "code", "words", "outcome", "message"),
             P.BANK_REPLY_VIEW,
             order="row_number",
         ),

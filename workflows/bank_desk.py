@@ -17,7 +17,6 @@ from models.bank_batches import BankBatch, Disbursement
 from models.bank_replies import ReplyKind
 from models.crypto import ring
 from models.jobs import StoredFile
-from models.keys import Reveal, RevealKind
 from models.officers import ActingOfficer
 from models.payment_orders import AgentBank
 from policies.clock import today
@@ -29,6 +28,7 @@ from policies.refusals import NotFound, Refused
 from reports.sheets.bank_replies import write_template
 from workflows.bank_replies import OPEN_PAYMENT
 from workflows.files import Download, content_of
+from workflows.reveals import record_list
 
 LISTED = 20_000
 """Verifications in one list, the longest waiting first; the next list has the next ones."""
@@ -86,7 +86,7 @@ QUESTIONS = text("select * from bank_questions() limit :limit")
 def waiting_list(session: Session, *, by: ActingOfficer) -> Download:
     """Return the verifications that wait for the bank as the workbook in which it answers. （第十二、三十条）
 
-    The only list with full account numbers; each download is recorded as a reveal. Raises NothingWaits.
+    The only list with full account numbers; each download is recorded as a reveal. Raises NothingWaits, RevealsUsedUp.
     """
     _allow(session, by, Permission.BANK_REPLY_PREPARE)
     rows = session.execute(QUESTIONS, {"limit": LISTED}).all()
@@ -95,23 +95,9 @@ def waiting_list(session: Session, *, by: ActingOfficer) -> Download:
     day = today(session)
     title = f"待验证账户清单（{day:%Y-%m-%d}，{len(rows)} 户）：填写“验证结果”后原表上传"
     content = write_template(ReplyKind.ANSWERS, _questions(rows), title=title)
-    session.add(
-        Reveal(
-            division_code=by.division_code,
-            kind=RevealKind.EXPORT,
-            noun="account",
-            title="待验证账户清单：账号、户名、证件号码",
-            row_count=len(rows),
-            reason=REASON,
-            officer_id=by.officer_id,
-            person=by.person,
-            officer_name=by.name,
-            post=by.post,
-            address=by.address,
-            digest=sha256(content).hexdigest(),
-        )
-    )
-    session.flush()
+    title = "待验证账户清单：账号、户名、证件号码"
+    digest = sha256(content).hexdigest()
+    record_list(session, by=by, noun="account", title=title, count=len(rows), digest=digest, reason=REASON)
     return Download(f"待验证账户清单-{day:%Y%m%d}.xlsx", content)
 
 

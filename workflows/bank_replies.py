@@ -95,7 +95,7 @@ def notice_account(session: Session, account: Account, *, by: ActingOfficer, sta
 
 
 def _account_row(account: Account, state: str) -> dict[str, Any]:
-    return {"account_id": account.id, "account_shown": mask_card(account.number), "state": state}
+    return {"account_id": account.id, "reference": mask_card(account.number), "state": state}
 
 
 def answer_payment(
@@ -123,7 +123,6 @@ def answer_payment(
         raise ReasonMissing(step="登记发放结果", field="不晚于今天的结果日期")
     row = {
         "reference": payment.end_to_end_id,
-        "account_shown": mask_card(payment.account_number),
         "amount_fen": payment.amount_fen,
         "state": outcome,
         "code": code.strip().upper(),

@@ -28,16 +28,16 @@ Finding = Callable[[int, str, str], None]
 
 STAGING = """
 create temporary table staged_reply (
-    row_number integer, reference text, account_shown text, account_index bytea, amount_fen bigint, state text,
+    row_number integer, reference text, account_index bytea, amount_fen bigint, state text,
     is_card boolean, settled_on date, code text, words text
 ) on commit drop
 """
-TYPES = ["int4", "text", "text", "bytea", "int8", "text", "bool", "date", "text", "text"]
+TYPES = ["int4", "text", "bytea", "int8", "text", "bool", "date", "text", "text"]
 TAKE_OVER = text(
     """
-    insert into bank_reply_rows (division_code, reply_id, row_number, bank_id, reference, account_shown, account_id,
+    insert into bank_reply_rows (division_code, reply_id, row_number, bank_id, reference, account_id,
         amount_fen, state, is_card, settled_on, code, words, outcome, message)
-    select :division, :reply, s.row_number, :bank, s.reference, s.account_shown, f.id, s.amount_fen, s.state, s.is_card,
+    select :division, :reply, s.row_number, :bank, s.reference, f.id, s.amount_fen, s.state, s.is_card,
         s.settled_on, s.code, s.words, 'waiting', ''
     from staged_reply s
     left join (
@@ -65,9 +65,7 @@ def stage(session: Session, reply: BankReply, rows: Sequence[Row]) -> None:
     with driver.cursor() as cursor, cursor.copy("copy staged_reply from stdin (format binary)") as copy:
         copy.set_types(TYPES)
         for row in rows:
-            key = ("", "", None) if not row.key else ("", mask_card(row.key), index("account", row.key))
-            if results:
-                key = (row.key, "", None)
+            key = (row.key, None) if results or not row.key else (mask_card(row.key), index("account", row.key))
             copy.write_row(
                 (row.number, *key, row.amount_fen, row.state, row.is_card, row.settled_on, row.code, row.words)
             )

@@ -84,6 +84,17 @@ def record_export(
     return made
 
 
+def record_list(
+    session: Session, *, by: ActingOfficer, noun: str, title: str, count: int, digest: str, reason: str
+) -> Reveal:
+    """Record a list in full that a desk's own work needs, such as the verifications that wait for a bank. （第三十条）
+
+    Raises RevealsUsedUp.
+    """
+    _require_allowance(session)
+    return _listed(session, by, by.division_code, noun, 0, title, reason, RevealKind.EXPORT, count, digest)
+
+
 def require_export(session: Session, *, by: ActingOfficer, reason: str) -> None:
     """Let nothing be read for an export that will not be recorded. （第三十条）
 

@@ -3,6 +3,7 @@
 select apply_scope('bank_replies', 'ranged');
 select apply_scope('bank_reply_rows', 'ranged');
 revoke delete on bank_replies from yikatong_app;
+select watch_changes(t) from unnest(array['bank_replies', 'bank_reply_rows', 'agent_banks']) t;
 select apply_bank_scope('bank_replies', 'select,insert,update');
 select apply_bank_scope('bank_reply_rows', 'select,insert,update,delete');
 

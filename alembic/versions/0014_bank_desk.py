@@ -116,8 +116,7 @@ def _tables() -> None:
         sa.Column("reply_id", sa.BigInteger(), nullable=False, comment="银行回复"),
         sa.Column("row_number", sa.Integer(), nullable=False, comment="行号"),
         sa.Column("bank_id", sa.BigInteger(), nullable=False, comment="代理银行"),
-        sa.Column("reference", sa.Text(), nullable=False, comment="支付标识"),
-        sa.Column("account_shown", sa.Text(), nullable=False, comment="账号：只存脱敏后的账号"),
+        sa.Column("reference", sa.Text(), nullable=False, comment="账号或支付标识：账号只存脱敏后的"),
         sa.Column("account_id", sa.BigInteger(), nullable=True, comment="账户"),
         sa.Column("amount_fen", sa.BigInteger(), nullable=True, comment="金额（分）"),
         sa.Column("state", sa.Text(), nullable=False, comment="银行答复：验证结果、发放结果或账户状态"),
@@ -169,4 +168,5 @@ def downgrade() -> None:
     op.drop_table("bank_reply_rows")
     op.drop_table("bank_replies")
     op.drop_column("agent_banks", "interface")
+    op.execute("select watch_changes('agent_banks')")
     op.execute("select watch_changes('agent_banks')")
