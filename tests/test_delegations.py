@@ -23,6 +23,7 @@ from policies.clock import today
 from policies.duties import DutiesCollide
 from policies.enforcement import permissions_of
 from policies.refusals import NotAllowed, SamePersonTwice, StepNotPossible
+from tests import one_database
 from tests.conftest import As, Owner
 from tests.factories import World, a_roster
 from tests.world import an_officer, key
@@ -37,6 +38,8 @@ from workflows.delegations import (
 from workflows.jobs import follow
 from workflows.queue import PostEnded, officer_from, officer_of_post, start_job
 from workflows.sessions import posts_of
+
+county, session, shared = one_database.county, one_database.session, one_database.shared
 
 OFFICES = ("township", "department", "finance")
 

@@ -15,6 +15,7 @@ from models.rosters import RosterStatus
 from policies.clock import today
 from policies.duties import DutiesCollide
 from policies.refusals import NotAllowed, SamePersonTwice
+from tests import one_database
 from tests.conftest import As, Owner
 from tests.console import open_session
 from tests.factories import World, a_project, a_roster, an_indicator
@@ -25,6 +26,8 @@ from workflows.handover import Held, LeavingDateWrong, Succession, SuccessorMiss
 from workflows.posts import OwnAccount
 from workflows.queue import start_job
 from workflows.sessions import find, posts_of
+
+county, session, shared = one_database.county, one_database.session, one_database.shared
 
 
 def held(session: Session, officer: ActingOfficer) -> Held:

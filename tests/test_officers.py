@@ -14,6 +14,7 @@ from models.organisations import Organisation, OrganisationKind
 from models.schema import owner_session
 from models.tickets import ticket_of
 from policies.refusals import NotAllowed, ReasonMissing
+from tests import one_database
 from tests.conftest import As
 from tests.console import open_session
 from tests.world import COUNTY, SECOND_TOWNSHIP, World, an_id_number, an_officer, key
@@ -23,6 +24,8 @@ from workflows.organisations import OrganisationExists, OrganisationInvalid, Org
 from workflows.posts import OrganisationClosed, OwnAccount
 from workflows.reveals import Revealed
 from workflows.sessions import hasher
+
+county, session, shared = one_database.county, one_database.session, one_database.shared
 
 FREE = "150430104000"
 """A township of the county where nothing stands yet."""

@@ -14,12 +14,15 @@ from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from policies.clock import today
 from policies.duties import DutiesCollide
 from policies.refusals import NotAllowed, SamePersonTwice, StepNotPossible
+from tests import one_database
 from tests.conftest import As, Owner
 from tests.world import OTHER_COUNTY, SECOND_TOWNSHIP, World, an_officer, key
 from workflows import posts
 from workflows.posts import OfficerSuspended, OrganisationClosed, OwnAccount, PostDatesWrong, PostHeld, PostUnfit
 from workflows.queue import PostEnded, officer_of_post
 from workflows.sessions import posts_of
+
+county, session, shared = one_database.county, one_database.session, one_database.shared
 
 
 def proposed(session: Session, world: World, officer: Officer, **changes: object) -> Post:

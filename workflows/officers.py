@@ -70,6 +70,8 @@ def register(
     allow(session, by, Permission.OFFICER_REGISTER)
     wanted, index = valid_login(login), valid_person(name, id_number)
     organisation = _organisation(session, organisation_id)
+    password = first_password()
+    hashed = hasher().hash(password)
     person = session.execute(sa.text("select person_of(:index)"), {"index": index}).scalar_one()
     if person is not None:
         require_another(person, by, "本人账号")
@@ -80,8 +82,6 @@ def register(
         person=person or uuid4().hex,
         person_index=index,
     )
-    password = first_password()
-    hashed = hasher().hash(password)
     try:
         with session.begin_nested():
             session.add(officer)

@@ -185,14 +185,12 @@ drop function post_in_force(bigint, bigint);
 create function post_in_force(post bigint, delegation bigint) returns boolean
     language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
     select post = 0 or exists (
-        select from posts p join officers o on o.id = p.officer_id and o.active,
-            (select ((clock_timestamp() + c.moved_by) at time zone 'Asia/Shanghai')::date as today
-             from business_clock c) day
-        where p.id = post and p.status = 'in_force' and (p.valid_to is null or p.valid_to >= day.today)
+        select from posts p join officers o on o.id = p.officer_id and o.active
+        where p.id = post and p.status = 'in_force' and (p.valid_to is null or p.valid_to >= business_day())
             and (delegation = 0 or exists (
                 select from delegations d join officers a on a.id = d.officer_id and a.active
                 where d.id = delegation and d.post_id = post and d.status = 'in_force'
-                    and day.today between d.valid_from and d.valid_to)))
+                    and business_day() between d.valid_from and d.valid_to)))
 $$;
 
 -- Whom the holder of a post may ask to stand in: officers in force of the same division, kind and bank.
