@@ -33,8 +33,8 @@ def clerk_of(division_code: str, kind: OrganisationKind = OrganisationKind.TOWNS
     """Return the clerk in post of a division's office; who runs this holds the owner's address. Raises ClerkMissing."""
     asked = sa.text(
         "select p.id from posts p join organisations g on g.id = p.organisation_id where g.division_code = :code"
-        " and g.kind = :kind and p.role = 'clerk' and p.valid_from <= :day"
-        " and (p.valid_to is null or p.valid_to >= :day) order by p.id limit 1"
+        " and g.kind = :kind and p.role = 'clerk' and p.status = 'in_force' and p.valid_from <= :day"
+        " and (p.valid_to is null or p.valid_to >= :day) order by p.sector <> '', p.id limit 1"
     )
     with owner_session() as session:
         post = session.execute(asked, {"code": division_code, "kind": kind, "day": today(session)}).scalar_one_or_none()
