@@ -20,7 +20,7 @@ from policies.permissions import Permission as P
 from policies.policy_lines import Lines, findings, to_csv
 from policies.refusals import FasterColleague, NotFound, Refused
 from workflows import policy_changes, policy_questions
-from workflows.policy_consequences import consequences
+from workflows.policy_consequences import conflicts
 
 LONGEST = 64
 PERMISSIONS = tuple(
@@ -100,7 +100,7 @@ class PolicyView(_PolicyPage):
                 "matrix": matrix(source.lines, live.lines, asked),
                 "version": live.version,
                 "useless": findings(source.lines),
-                "conflicts": consequences(session, live.lines, source.lines).conflicts,
+                "conflicts": conflicts(session, source.lines),
                 "entry": policy_changes.edition(session, live.version),
             }
 

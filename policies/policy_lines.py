@@ -168,7 +168,13 @@ def validated(lines: Iterable[Sequence[str]]) -> Lines:
 
 
 def read_csv(text: str) -> tuple[Lines, list[Finding]]:
-    """Return the lines of a Casbin policy file in its order and what is useless among them.
+    """Return the lines of a Casbin policy file in its order and what is useless among them. Raises PolicyInvalid."""
+    lines, numbers = parsed(text)
+    return lines, findings(lines, numbers)
+
+
+def parsed(text: str) -> tuple[Lines, list[int]]:
+    """Return the lines of a Casbin policy file and the numbers at which they stand in it.
 
     Comments (#) and empty lines are skipped, as Casbin does. Raises PolicyInvalid with the numbers of the file's lines.
     """
@@ -185,8 +191,7 @@ def read_csv(text: str) -> tuple[Lines, list[Finding]]:
     _require_sound(sorted(found + faults(rows), key=lambda fault: fault.line))
     if not 0 < len(rows) <= MOST_LINES:
         raise PolicyInvalid(line=0, problem=f"策略应有 1–{MOST_LINES} 行，实有 {len(rows)} 行")
-    lines = validated(words for _, words in rows)
-    return lines, findings(lines, [number for number, _ in rows])
+    return validated(words for _, words in rows), [number for number, _ in rows]
 
 
 def findings(lines: Sequence[Line], numbers: Sequence[int] = ()) -> list[Finding]:
@@ -211,15 +216,16 @@ def findings(lines: Sequence[Line], numbers: Sequence[int] = ()) -> list[Finding
 
 
 def _covers(wide: Line, narrow: Line) -> bool:
-    """Tell whether every request that `narrow` is about is also one that `wide` is about."""
-    return wide[3:5] == narrow[3:5] and all(w in (ANY, n) for w, n in zip(wide[:3], narrow[:3], strict=True))
+    """Tell whether each request that `narrow` is about is one of `wide` too; both are about one permission."""
+    return concerns(wide, narrow[:3])
 
 
 def concerns(line: Line, post: Post) -> bool:
-    """Tell whether a line is about a kind of post."""
-    return all(word in (ANY, held) for word, held in zip(line[:3], post, strict=True))
+    """Tell whether a line is about a kind of post; a post word "*" is met by "*" alone."""
+    role, level, kind = post
+    return line[0] in (role, ANY) and line[1] in (level, ANY) and line[2] in (kind, ANY)
 
 
 def seed_lines() -> Lines:
     """Return the seed policy of `seed.csv`, in the order of the file. Raises PolicyInvalid."""
-    return read_csv(SEED.read_text(encoding="utf-8"))[0]
+    return parsed(SEED.read_text(encoding="utf-8"))[0]

@@ -93,6 +93,11 @@ def holders(session: Session) -> list[Holder]:
     return [Holder(*row) for row in rows]
 
 
+def conflicts(session: Session, lines: Lines) -> list[Conflict]:
+    """Return the posts and people that a policy gives both sides of a pair. （第二十三条）"""
+    return _conflicts(Policy(0, lines), holders(session), permission_pairs(session))
+
+
 def _conflicts(policy: Policy, people: Iterable[Holder], pairs: list[tuple[str, str]]) -> list[Conflict]:
     posts = [
         (title_of((found.role, found.level, found.kind)), found.one, found.other)
