@@ -11,9 +11,9 @@ from policies.refusals import NotAllowed, NotFound, SamePersonTwice, StepNotPoss
 from reports.sheets.bank_replies import write_template
 from tests.bank_desk import OTHER, BankDesk, a_bank_office, answers, waiting_account
 from tests.conftest import As, Owner
-from tests.factories import World, a_card_number, a_member, an_account
+from tests.factories import World, a_card_number, a_line, a_member, a_roster, an_account
 from tests.money import deliver_all
-from workflows import accounts, bank_replies
+from workflows import accounts, bank_replies, checks
 from workflows.bank_replies import AnsweredAlready, NoticeNotFitting, PendingReply, SameReply
 
 
@@ -185,6 +185,32 @@ class TestBankWithoutInterface:
         with owner() as session:
             card = accounts.register(session, session.merge(member), by=county.township.clerk, number=a_card_number())
         assert (bank.again(card).status, deliver_all()) == (AccountStatus.VERIFYING, 0)
+
+    def test_a_rosters_check_asks_its_desk_instead(self, owner: Owner, county: World):
+        with owner() as session:
+            session.execute(sa.text("update agent_banks set interface = false where prefix = '402'"))
+            states = (AccountStatus.REGISTERED, AccountStatus.VERIFIED, AccountStatus.DORMANT)
+            members = [a_member(session, county) for _ in states]
+            for member, status in zip(members, states, strict=True):
+                an_account(session, member, status=status)
+            lines = [a_line(member=member, account_state=None) for member in members]
+            roster = a_roster(session, county, lines=lines)
+            job = checks.start_check(session, roster, by=county.township.clerk)
+            session.flush()
+            key = (job.id or 0, roster.id)
+        run = checks._begin(county.township.clerk, key[0])
+        assert (run.accounts, checks._accounts_to_ask(run)) == (0, [])
+        with owner() as session:
+            session.execute(checks.TAKE_KNOWN_STATES, run.key | {"moment": run.since})
+            found = session.execute(
+                sa.text(
+                    "select a.status, l.account_state from roster_lines l join accounts a on a.id = l.account_id"
+                    " where l.roster_id = :roster order by l.sequence"
+                ),
+                {"roster": key[1]},
+            )
+            told = [tuple(row) for row in found]
+        assert told == [("verifying", None), ("verified", "verified"), ("dormant", "dormant")]
 
 
 class TestTwoBanks:

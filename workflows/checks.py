@@ -145,7 +145,15 @@ ACCOUNTS_OF_ROSTER = (
     " from roster_lines l join accounts a on a.division_code = l.division_code and a.id = l.account_id"
     " where l.division_code = :division and l.roster_id = :roster and a.status <> 'closed'"
     " and not (a.status = 'verified' and a.verified_at >= :fresh and a.verified_at < :since)"
+    " and not exists (select 1 from agent_banks b where b.id = a.bank_id and not b.interface)"
 )
+TO_THE_DESK = text(
+    "select distinct a.id from roster_lines l"
+    " join accounts a on a.division_code = l.division_code and a.id = l.account_id and a.status = 'registered'"
+    " join agent_banks b on b.id = a.bank_id and not b.interface"
+    " where l.division_code = :division and l.roster_id = :roster order by 1"
+)
+"""Accounts nobody has asked about yet, of banks that answer at their own desk, not by interface. （第三十四条）"""
 OPEN_ACCOUNT = " and (l.account_checked_at is null or l.account_checked_at < :since)"
 
 COUNT_ACCOUNTS = text(
@@ -175,6 +183,7 @@ def _begin(by: ActingOfficer, job_id: int) -> _Run:
         run = _Run(job_id, by, job.division_code, job.roster_id or 0, job.queued_at)
         _require_editable(_roster(session, run))
         session.execute(TAKE_PAYMENT_ACCOUNT, run.key)
+        move_many(session, Account, "submit", session.scalars(TO_THE_DESK, run.key).all(), by=by)
         run.people = session.execute(COUNT_PEOPLE, run.key).one().people
         run.accounts = session.execute(COUNT_ACCOUNTS, run.key).one().accounts
     return run
@@ -314,13 +323,15 @@ def _keep_accounts(run: _Run, answers: Sequence[AccountAnswer]) -> None:
 
 
 TAKE_KNOWN_STATES = text(
-    "update roster_lines l set account_state = a.status, account_is_card = a.is_card,"
+    "update roster_lines l set account_state = case a.status when 'refused' then 'unknown' else a.status end,"
+    " account_is_card = a.is_card,"
     " account_checked_at = coalesce(a.verified_at, cast(:moment as timestamptz)) from accounts a"
     " where l.division_code = :division and l.roster_id = :roster and a.division_code = l.division_code"
-    " and a.id = l.account_id and a.status in ('verified', 'closed')"
+    " and a.id = l.account_id and (a.status in ('verified', 'closed') or a.status in ('dormant', 'refused')"
+    " and exists (select 1 from agent_banks b where b.id = a.bank_id and not b.interface))"
     " and (l.account_checked_at is null or l.account_checked_at < :since)"
 )
-"""Accounts that need no question: verified lately, or closed for good."""
+"""Accounts that need no question: verified lately, closed for good, or answered at the bank's own desk."""
 
 FOUND = text(
     "select identity_outcome as outcome, account_state as state, count(*) as lines from roster_lines"
