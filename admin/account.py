@@ -18,7 +18,7 @@ from policies.refusals import Refused
 from workflows import logins, my_account, passwords, second_factor
 from workflows.sessions import Stage
 
-ACCOUNT = f"{BASE}/account"
+ACCOUNT = f"{BASE}/me"
 DONE = {
     "password": "口令已更换，其他登录会话已全部退出。",
     "ended": "所选会话已退出。",

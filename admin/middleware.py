@@ -147,7 +147,7 @@ class Sessions:
             wrong = await _require_genuine(request, found.csrf_token)
             if wrong is not None:
                 return wrong
-        step = f"{BASE}/account/{found.stage}"
+        step = f"{BASE}/me/{found.stage}"
         if "coming" in scope and scope["path"] not in (step, f"{BASE}/logout"):
             return RedirectResponse(step, status_code=303)
         return None

@@ -21,7 +21,7 @@ from workflows import oidc
 FLOW_COOKIE = "yikatong_openid"
 IDENTITY_COOKIE = "yikatong_identity"
 CALLBACK = f"{BASE}/openid/callback"
-ACCOUNT = f"{BASE}/account"
+ACCOUNT = f"{BASE}/me"
 LONGEST_CODE = 2048
 
 log = structlog.get_logger()

@@ -36,7 +36,7 @@ SESSION: dict[str, str] = {
 }
 """Routes that any session may use: one's own affairs, and the clock that production doesn't have."""
 
-OWN_ACCOUNT = f"{BASE}/account"
+OWN_ACCOUNT = f"{BASE}/me"
 """One's own account: password, second factor, sessions."""
 
 OF_LIST: dict[str, str] = {

@@ -63,7 +63,7 @@ class TestOrigin:
             token = token_of(client.get(f"{BASE}/").text)
             for headers, ours in cases:
                 answer = client.post(
-                    f"{BASE}/account/sessions", data={"csrf_token": token, "session": "others"}, headers=headers
+                    f"{BASE}/me/sessions", data={"csrf_token": token, "session": "others"}, headers=headers
                 )
                 assert answer.status_code == (303 if ours else 403), headers
 
@@ -82,7 +82,7 @@ class TestOrigin:
             token = token_of(client.get(f"{BASE}/").text)
             form = {"csrf_token": token, "session": "others"}
             for origin, status in (("https:" + "//ykt.example", 303), (console.url, 403)):
-                answer = client.post(f"{BASE}/account/sessions", data=form, headers={"Origin": origin})
+                answer = client.post(f"{BASE}/me/sessions", data=form, headers={"Origin": origin})
                 assert answer.status_code == status
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "X-STRANGE"])
@@ -155,8 +155,8 @@ class TestHeaders:
         pages = [f"{BASE}/{view.identity}/list?tab=all" for view in console.app.state.console.views if view.is_model]
         pages += [f"{BASE}/roster/details/{roster}?tab={tab}" for tab in ("roster_lines", "details", "events")]
         pages += [
-            f"{BASE}/account",
-            *(f"{BASE}/account/{name}" for name in ("password", "second-factor", "recovery-codes")),
+            f"{BASE}/me",
+            *(f"{BASE}/me/{name}" for name in ("password", "second-factor", "recovery-codes")),
         ]
         pages += [f"{BASE}/", f"{BASE}/login", f"{BASE}/own", f"{BASE}/roster/action/endorse?pks={roster}", f"{BASE}/x"]
         seen = 0
@@ -209,7 +209,7 @@ class TestHostileInput:
     def test_a_broken_body_is_refused_in_words_before_and_after_login(self, console, county, body):
         headers, content = BODIES[body]
         with console.client(county.township.clerk) as client:
-            for path in (f"{BASE}/clock", f"{BASE}/login", f"{BASE}/account/password"):
+            for path in (f"{BASE}/clock", f"{BASE}/login", f"{BASE}/me/password"):
                 answer = client.post(path, content=content, headers=headers)
                 assert answer.status_code in (400, 403, 413), path
                 assert "Traceback" not in answer.text and "<h1>" in answer.text
@@ -217,7 +217,7 @@ class TestHostileInput:
     def test_a_nul_in_a_field_is_refused(self, console, county):
         with console.client(county.township.clerk) as client:
             form = {"csrf_token": token_of(client.get(f"{BASE}/").text), "session": "1\x00"}
-            answer = client.post(f"{BASE}/account/sessions", data=form)
+            answer = client.post(f"{BASE}/me/sessions", data=form)
             assert answer.status_code == 400 and "无效字符" in answer.text
 
     def test_strange_cookies_and_long_fields_are_answered(self, console, county):
@@ -228,10 +228,10 @@ class TestHostileInput:
         with console.client(county.township.clerk) as client:
             token = token_of(client.get(f"{BASE}/").text)
             for path, form in (
-                ("account/password", {"current": "x" * 5000, "chosen": "y" * 5000, "again": "y" * 5000}),
-                ("account/second-factor", {"secret": "f" * 9000, "code": "1" * 900, "password": "x" * 9000}),
-                ("account/sessions", {"session": "9" * 400}),
-                ("account/unlink", {"identity": "9" * 400}),
+                ("me/password", {"current": "x" * 5000, "chosen": "y" * 5000, "again": "y" * 5000}),
+                ("me/second-factor", {"secret": "f" * 9000, "code": "1" * 900, "password": "x" * 9000}),
+                ("me/sessions", {"session": "9" * 400}),
+                ("me/unlink", {"identity": "9" * 400}),
                 ("post", {"post": "9" * 400}),
                 ("post", {"post": "٣.٠"}),
             ):

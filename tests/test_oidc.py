@@ -121,7 +121,7 @@ class TestOff:
             assert client.get(f"{BASE}/openid/login").status_code == 404
             assert client.get(f"{BASE}/openid/callback?code=x&state=y").status_code == 401
         with console.client(county.township.clerk) as client:
-            assert "绑定统一身份" not in client.get(f"{BASE}/account").text
+            assert "绑定统一身份" not in client.get(f"{BASE}/me").text
 
     def test_half_a_configuration_or_an_open_line_refuses_to_start(self, configured):
         with pytest.raises(SettingWrong):
@@ -146,11 +146,11 @@ class TestLogin:
             assert back.status_code in (302, 303), back.text
             entered = client.get(back.headers["location"])
             assert (entered.status_code, entered.headers["location"]) == (303, f"{BASE}/roster/list")
-            assert client.get(f"{BASE}/").headers["location"] == f"{BASE}/account/code"
-            form = {"csrf_token": token_of(client.get(f"{BASE}/account/code").text)}
+            assert client.get(f"{BASE}/").headers["location"] == f"{BASE}/me/code"
+            form = {"csrf_token": token_of(client.get(f"{BASE}/me/code").text)}
             first = client.cookies[COOKIE]
-            assert client.post(f"{BASE}/account/code", data=form | {"code": "000000"}).status_code == 400
-            assert client.post(f"{BASE}/account/code", data=form | {"code": totp_code()}).status_code == 303
+            assert client.post(f"{BASE}/me/code", data=form | {"code": "000000"}).status_code == 400
+            assert client.post(f"{BASE}/me/code", data=form | {"code": totp_code()}).status_code == 303
             assert client.cookies[COOKIE] != first
             assert county.township.clerk.name in client.get(f"{BASE}/").text
 
@@ -252,22 +252,22 @@ class TestLinking:
         configured(liar)
         told(liar)
         with console.client(county.township.clerk) as client:
-            assert there_and_back(client, f"{BASE}/account/link").headers["location"] == f"{BASE}/account/identity"
-            page = client.get(f"{BASE}/account/identity").text
+            assert there_and_back(client, f"{BASE}/me/link").headers["location"] == f"{BASE}/me/identity"
+            page = client.get(f"{BASE}/me/identity").text
             assert "bao.wurihan" in page
             form = {"csrf_token": token_of(page)}
-            assert client.post(f"{BASE}/account/identity", data=form | {"password": "wrong"}).status_code == 403
-            assert client.post(f"{BASE}/account/identity", data=form | {"password": PASSWORD}).status_code == 303
-            account = client.get(f"{BASE}/account").text
+            assert client.post(f"{BASE}/me/identity", data=form | {"password": "wrong"}).status_code == 403
+            assert client.post(f"{BASE}/me/identity", data=form | {"password": PASSWORD}).status_code == 303
+            account = client.get(f"{BASE}/me").text
             number = re.search(r'name="identity" value="(\d+)"', account)
             assert number and "bao.wurihan" in account
             taken = number.group(1)
         with console.client(county.finance.clerk) as client:
-            form = {"csrf_token": token_of(client.get(f"{BASE}/account").text), "identity": taken}
-            assert client.post(f"{BASE}/account/unlink", data=form).status_code == 404
+            form = {"csrf_token": token_of(client.get(f"{BASE}/me").text), "identity": taken}
+            assert client.post(f"{BASE}/me/unlink", data=form).status_code == 404
         with console.client(county.township.clerk) as client:
-            form = {"csrf_token": token_of(client.get(f"{BASE}/account").text), "identity": taken}
-            assert client.post(f"{BASE}/account/unlink", data=form).status_code == 303
+            form = {"csrf_token": token_of(client.get(f"{BASE}/me").text), "identity": taken}
+            assert client.post(f"{BASE}/me/unlink", data=form).status_code == 303
         with owner() as session:
             verbs = session.execute(sa.text("select verb from events order by id")).scalars().all()
         assert verbs == ["link_identity", "unlink_identity"]

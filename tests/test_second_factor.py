@@ -44,9 +44,9 @@ def log_in(client: httpx.Client, name: str, password: str = PASSWORD, code: str 
 
 def step(client: httpx.Client, name: str, **form: str) -> httpx.Response:
     """Fill in one page of the account, with its own hidden fields."""
-    page = client.get(f"{BASE}/account/{name}").text
+    page = client.get(f"{BASE}/me/{name}").text
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
-    return client.post(f"{BASE}/account/{name}", data=hidden | form)
+    return client.post(f"{BASE}/me/{name}", data=hidden | form)
 
 
 def secret_of(page: str) -> str:
@@ -62,10 +62,10 @@ def codes_of(page: str) -> list[str]:
 
 def enrol(client: httpx.Client, **form: str) -> tuple[str, list[str]]:
     """Bind a new app as its owner does; return its secret and the recovery codes."""
-    page = client.get(f"{BASE}/account/second-factor").text
+    page = client.get(f"{BASE}/me/second-factor").text
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
     secret = secret_of(page)
-    done = client.post(f"{BASE}/account/second-factor", data=hidden | {"code": pyotp.TOTP(secret).now()} | form)
+    done = client.post(f"{BASE}/me/second-factor", data=hidden | {"code": pyotp.TOTP(secret).now()} | form)
     assert done.status_code == 200, done.text
     return secret, codes_of(done.text)
 
@@ -75,14 +75,14 @@ class TestFirstLogin:
         name = fresh(owner, county.township.clerk)
         with console.client() as client:
             assert log_in(client, name).status_code == 303
-            for path in ("/", "/roster/list", "/account", "/account/second-factor", "/own", "/member/export.xlsx"):
+            for path in ("/", "/roster/list", "/me", "/me/second-factor", "/own", "/member/export.xlsx"):
                 answer = client.get(BASE + path)
-                assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/account/password"), path
+                assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/me/password"), path
             first = client.cookies["yikatong_session"]
             done = step(client, "password", current=PASSWORD, chosen=CHOSEN, again=CHOSEN)
             assert (done.status_code, done.headers["location"]) == (303, f"{BASE}/")
             assert client.cookies["yikatong_session"] != first
-            assert client.get(f"{BASE}/").headers["location"] == f"{BASE}/account/second-factor"
+            assert client.get(f"{BASE}/").headers["location"] == f"{BASE}/me/second-factor"
             second = client.cookies["yikatong_session"]
             _, codes = enrol(client)
             assert len(set(codes)) == 10 and client.cookies["yikatong_session"] != second
@@ -93,11 +93,11 @@ class TestFirstLogin:
         name = fresh(owner, county.township.clerk)
         with console.client() as client:
             log_in(client, name)
-            page = client.get(f"{BASE}/account/password").text
+            page = client.get(f"{BASE}/me/password").text
             assert "主菜单" not in page and "待办" not in page
             answer = client.post(f"{BASE}/clock", data={"csrf_token": token_of(page)})
-            assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/account/password")
-            assert client.post(f"{BASE}/account/password", data={"csrf_token": "x"}).status_code == 403
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/me/password")
+            assert client.post(f"{BASE}/me/password", data={"csrf_token": "x"}).status_code == 403
             assert client.post(f"{BASE}/logout", data={"csrf_token": token_of(page)}).status_code == 303
 
     @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ class TestFirstLogin:
         name = fresh(owner, county.township.clerk, must_change=False)
         with console.client() as client:
             log_in(client, name)
-            page = client.get(f"{BASE}/account/second-factor").text
+            page = client.get(f"{BASE}/me/second-factor").text
             assert "data:image/png;base64," in page
             hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
-            again = client.post(f"{BASE}/account/second-factor", data=hidden | {"code": "000000"})
+            again = client.post(f"{BASE}/me/second-factor", data=hidden | {"code": "000000"})
             assert again.status_code == 400 and secret_of(again.text) == secret_of(page)
         with owner() as session:
             assert session.get_one(OfficerSecret, county.township.clerk.officer_id).totp_secret is None
@@ -181,7 +181,7 @@ class TestChange:
             assert step(client, "password", current=PASSWORD, chosen=CHOSEN, again=CHOSEN).status_code == 303
             with as_(None) as session:
                 assert sessions.find(session, other) is None
-            page = client.get(f"{BASE}/account?done=password").text
+            page = client.get(f"{BASE}/me?done=password").text
             assert "口令已更换" in page
             back = step(client, "password", current=CHOSEN, chosen=PASSWORD, again=PASSWORD)
             assert back.status_code == 400 and "最近用过" in back.text
@@ -192,12 +192,12 @@ class TestChange:
 
     def test_another_app_is_bound_only_with_password_and_old_codes_die(self, console, county, owner):
         with console.client(county.township.clerk) as client:
-            page = client.get(f"{BASE}/account/second-factor").text
+            page = client.get(f"{BASE}/me/second-factor").text
             hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
             code = pyotp.TOTP(secret_of(page)).now()
             for password in ("", "wrong"):
                 form = hidden | {"code": code, "password": password}
-                assert client.post(f"{BASE}/account/second-factor", data=form).status_code == 403
+                assert client.post(f"{BASE}/me/second-factor", data=form).status_code == 403
             secret, _ = enrol(client, password=PASSWORD)
         with owner() as session:
             stored = session.get_one(OfficerSecret, county.township.clerk.officer_id)
@@ -234,7 +234,7 @@ class TestRecoveryCodes:
             assert step(client, "recovery-codes", password="wrong").status_code == 403
             codes = codes_of(step(client, "recovery-codes", password=PASSWORD).text)
             assert len(set(codes) | set(former)) == 20
-            assert "剩余恢复码 10 个" in client.get(f"{BASE}/account").text
+            assert "剩余恢复码 10 个" in client.get(f"{BASE}/me").text
         with console.client() as client:
             assert log_in(client, name, code=former[0]).status_code == 401
             assert log_in(client, name, code=codes[0]).status_code == 303

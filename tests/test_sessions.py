@@ -215,15 +215,15 @@ class TestMySessions:
     def test_on_the_page_all_others_end_by_one_button_and_everything_by_the_other(self, console, county, as_):
         kept = open_session(county.township.clerk)
         with console.client(county.township.clerk) as client:
-            page = client.get(f"{BASE}/account").text
+            page = client.get(f"{BASE}/me").text
             assert "本次登录" in page and "退出其他会话" in page and page.count("退出此会话") == 2
             form = {"csrf_token": token_of(page)}
-            assert client.post(f"{BASE}/account/sessions", data=form | {"session": "others"}).status_code == 303
+            assert client.post(f"{BASE}/me/sessions", data=form | {"session": "others"}).status_code == 303
             assert not lives(as_, kept)
-            assert client.post(f"{BASE}/account/sessions", data=form | {"session": "9x"}).status_code == 400
-            answer = client.post(f"{BASE}/account/sessions", data=form | {"session": "all"})
+            assert client.post(f"{BASE}/me/sessions", data=form | {"session": "9x"}).status_code == 400
+            answer = client.post(f"{BASE}/me/sessions", data=form | {"session": "all"})
             assert answer.headers["location"].startswith(LOGIN)
-            assert client.get(f"{BASE}/account").status_code == 303
+            assert client.get(f"{BASE}/me").status_code == 303
 
 
 class TestAdministrators:
