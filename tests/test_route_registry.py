@@ -81,7 +81,7 @@ class TestRegister:
     def test_state_changes_of_records_ask_a_permission(self, routes: list[Registered]):
         changing = [route for route in routes if "POST" in route.methods and "/form/" in route.path + "/action/"]
         assert {route.path for route in changing if route.access == "session"} <= {
-            *SESSION, *(route.path for route in routes if route.path.startswith("/console/account"))
+            *SESSION, *(route.path for route in routes if route.path.startswith("/console/me"))
         }  # fmt: skip
 
 
