@@ -27,6 +27,7 @@ from tests.conftest import ROOT, As, Owner, point_at
 from tests.factories import World, a_card_number, a_line, a_member, a_roster, an_account, an_id_number
 from tests.test_migrations import catalogue
 from workflows import index_keys, keys
+from workflows.edges import KeysSwitched, edge
 from workflows.files import content_of, store
 
 PEOPLE = 12
@@ -303,6 +304,13 @@ class TestIndexKey:
         stale = id_index(number)
         index_keys.rotate(nobody)
         with pytest.raises(IntegrityError, match="generation"), owner() as session:
+            a_member(session, county, id_number=number, id_index=stale)
+
+    def test_who_was_half_way_through_is_asked_to_submit_again(self, people, county: World):
+        number, by = an_id_number(), county.township.clerk
+        stale = id_index(number)
+        index_keys.rotate(nobody)
+        with pytest.raises(KeysSwitched), edge(by, "register") as session:
             a_member(session, county, id_number=number, id_index=stale)
 
     def test_afterwards_the_schema_is_what_the_models_say(self, people, owner: Owner):

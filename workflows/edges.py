@@ -17,6 +17,14 @@ log = structlog.get_logger()
 
 SERIALIZATION_FAILURES = ("40001", "40P01")
 INSUFFICIENT_PRIVILEGE = "42501"
+STALE_INDEX = "_generation"
+"""How the checks end that tie a blind index to the generation in force."""
+
+
+class KeysSwitched(Refused):
+    """索引密钥刚刚更换，本次没有保存。请重新提交一次。"""
+
+    status_code = 409
 
 
 @contextmanager
@@ -43,6 +51,9 @@ def _as_refusal(failure: DBAPIError, record: str) -> Refused:
         return FasterColleague(title=record or "该记录")
     if state == INSUFFICIENT_PRIVILEGE and "row-level security" in str(failure.orig):
         return NotFound()
+    constraint = getattr(getattr(failure.orig, "diag", None), "constraint_name", None)
+    if (constraint or "").endswith(STALE_INDEX):
+        return KeysSwitched()
     raise failure
 
 
