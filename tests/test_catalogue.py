@@ -51,6 +51,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "budget_indicators": {"reserved_fen": 0, "requested_fen": 0, "paid_fen": 0},
     "project_links": {"pro_code": "1504302400000000000A1"},
     "notice_periods": {"notice_days": 7},
+    "delegations": {"officer_id": 2},
 }
 
 
