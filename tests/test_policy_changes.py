@@ -1,5 +1,6 @@
 """A change of the policy: drafted by one, enabled by another, versioned, rolled back. （第二十三、二十四条）"""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from policies.enforcement import may, policy
 from policies.permissions import Permission
 from policies.policy_lines import PolicyInvalid, digest_of, seed_lines, to_csv
 from policies.refusals import NotAllowed, NotFound, SamePersonTwice, StepNotPossible
-from tests.conftest import As, Owner
+from tests.conftest import As, Owner, migrate
 from tests.factories import World, second_account
 from workflows import policy_changes as changes
 from workflows import policy_releases
@@ -133,15 +134,30 @@ class TestEnable:
             assert merged.summary == "新增 1 行，删除 1 行"
             changes.propose(session, merged, by=first)
 
-    def test_of_two_changes_enabled_at_once_one_is_refused(self, county: World, as_: As):
+    def test_of_two_changes_enabled_at_once_the_slower_is_refused(self, county: World, as_: As):
         first, second = county.security_admin, county.second_security_admin
         with as_(first) as session:
             one, other = proposed(session, county), proposed(session, county, head="deny")
+        refusals: list[Exception] = []
+
+        def enable_the_other() -> None:
+            try:
+                with as_(second) as session:
+                    changes.enable(session, found(session, other), by=second)
+            except changes.PolicyMoved as moved:
+                refusals.append(moved)
+
+        slower = threading.Thread(target=enable_the_other)
         with as_(second) as session:
-            session.execute(sa.text("update policy_changes set base_version = base_version where false"))
             changes.enable(session, found(session, one), by=second)
-            with pytest.raises(changes.PolicyMoved):
-                changes.enable(session, found(session, other), by=second)
+            slower.start()  # it asks for the base while this transaction is still open, and waits for the row
+            slower.join(timeout=2)
+            assert slower.is_alive()
+        slower.join()
+        assert [type(one) for one in refusals] == [changes.PolicyMoved]
+        with as_(first) as session:
+            assert found(session, other).status == STATUS.PROPOSED
+            assert may(session, county.township.head, Permission.ROSTER_ENDORSE)
 
     def test_conflicting_duties_are_refused_with_their_list(self, county: World, as_: As):
         first, second = county.security_admin, county.second_security_admin
@@ -277,6 +293,20 @@ class TestHistory:
             assert [len(one.lines.splitlines()) for one in kept] == [one.line_count for one in kept]
             with pytest.raises(DBAPIError, match="只能追加"):
                 session.execute(sa.text("update policy_versions set reason = 'x'"))
+
+    def test_a_database_from_before_carries_its_rules_over_as_the_first_entry(self, database: str, owner: Owner):
+        migrate("0008", down=True)
+        with owner() as session:
+            session.execute(sa.text("delete from policy_rules where object = 'journal'"))
+        migrate()
+        with owner() as session:
+            (first,) = session.exec(select(PolicyEdition)).all()
+            live = policy(session)
+            assert (first.origin, first.policy_version) == ("升级前已有", live.version)
+            assert set(changes.stored_lines(first.lines)) == set(live.lines) != set(seed_lines())
+            made = policy_releases.load_policy(session)
+            assert made is not None and set(changes.lines_of(made)) == set(seed_lines())
+            assert set(policy(session).lines) == set(live.lines), "migrating overwrites nothing"
 
     def test_a_number_that_was_rolled_back_is_never_mistaken_for_the_version_in_force(
         self, county: World, owner: Owner
