@@ -49,6 +49,8 @@ OF_LIST: dict[str, str] = {
 """Routes of every list: they ask the permission of the list they name."""
 
 PAGES: dict[str, Permission] = {
+    f"{BASE}/audit-chain/verify": Permission.AUDIT_VERIFY,
+    f"{BASE}/audit/export": Permission.AUDIT_EXPORT,
     f"{BASE}/handover/{{key}}": Permission.POST_END,
     f"{BASE}/subsidy-project/template/{{key}}": Permission.PROJECT_VIEW,
     f"{BASE}/{{of}}/export-plain": Permission.EXPORT_PLAIN,

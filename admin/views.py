@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
@@ -51,6 +52,8 @@ VIEWS: tuple[type[Any], ...] = (
     BulletinView,
     EventView,
     RefusalView,
+    AuditView,
+    ChainView,
     JobView,
     RevealView,
     BankReplyView,

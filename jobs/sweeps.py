@@ -9,7 +9,7 @@ from integrations.errors import Unavailable, Unknown
 from models.database import transaction
 from models.officers import ActingOfficer
 from policies.clock import now
-from workflows import bank_batches, payment_orders, statements
+from workflows import anchors, bank_batches, payment_orders, statements
 from workflows.import_rows import clear_abandoned
 
 log = structlog.get_logger()
@@ -29,6 +29,12 @@ def purge_imports(by: ActingOfficer) -> int:
     """Purge the staged rows of imports whose job ended without them. （第三十条）"""
     with transaction(by) as session:
         return clear_abandoned(session)
+
+
+def anchor_heads(by: ActingOfficer) -> int:
+    """Write signed anchors outside the database when the time between two has passed. （第二十三条）"""
+    with transaction(by) as session:
+        return anchors.anchor(session) if anchors.is_due(session) else 0
 
 
 SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {

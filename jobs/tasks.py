@@ -3,7 +3,7 @@
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job, Status
 
-from jobs.sweeps import sweep_all
+from jobs.sweeps import anchor_heads, sweep_all
 from models.base import REGION_CODE
 from models.divisions import Level
 from models.officers import system_principal
@@ -18,6 +18,7 @@ from workflows.jobs import Waiting, follow
 from workflows.outbox import DELIVER, deliver
 from workflows.queue import queue
 from workflows.statements import RECONCILE, run_reconciliation
+from workflows.trail import VERIFY, run_verify
 
 LONGEST_PAUSE_S = 60
 
@@ -36,6 +37,8 @@ UNTIL_ANSWERED = UntilAnswered()
 
 SWEEP_CRON = "* * * * * */5"
 """Every five seconds: the sixth field is the seconds."""
+ANCHOR_CRON = "* * * * *"
+"""Looked at every minute, done as often as the setting says."""
 STALLED_AFTER_S = 6
 HEARTBEAT_S = 1
 
@@ -81,6 +84,19 @@ def download_indicators(job_id: int, post_id: int) -> None:
 def reconcile_statement(job_id: int, post_id: int) -> None:
     """Fetch and reconcile one day's statement of an agent account."""
     follow(job_id, post_id, run_reconciliation)
+
+
+@queue.task(name=VERIFY, retry=UNTIL_ANSWERED)
+def verify_chains(job_id: int, post_id: int) -> None:
+    """Verify the hash chains in an auditor's range."""
+    follow(job_id, post_id, run_verify)
+
+
+@queue.periodic(cron=ANCHOR_CRON)
+@queue.task(name="anchor", queueing_lock="anchor", lock="anchor")
+def anchor(timestamp: int) -> None:
+    """Sign the heads of the chains when their time has come."""
+    anchor_heads(system_principal(REGION_CODE, Level.REGION, "定时任务"))
 
 
 @queue.periodic(cron=SWEEP_CRON)

@@ -48,6 +48,11 @@ FAULTS: dict[str, tuple[str, str]] = {
         f"create materialized view kept as select * from rosters; grant select on kept to {APP_ROLE}",
         "视图 kept 绕过",
     ),
+    "a way past a parent to its partition": (
+        "create table parted (division_code text) partition by list (division_code);"
+        f" create table part partition of parted default; grant select on part to {APP_ROLE}",
+        "对表 part 的权利过大",
+    ),
     "an open search path": (
         "create function open_path() returns bigint language sql security definer as 'select 1::bigint'",
         "函数 open_path() 没有固定 search_path",
