@@ -76,10 +76,12 @@ def _value(column: "sa.Column[Any]", mark: int) -> Any:
     kind = str(column.type.compile(dialect=sa.dialects.postgresql.dialect())).upper()  # type: ignore[attr-defined]
     words = {
         "BYTEA": b"\x01" + mark.to_bytes(32, "big"), "BOOLEAN": True, "DATE": "2024-05-01", "JSONB": "{}",
-        "TEXT[]": "{}", "INTERVAL": "0", "BIGINT": mark,
+        "INTERVAL": "0", "BIGINT": mark,
     }  # fmt: skip
     if kind in words:
         return words[kind]
+    if kind.endswith("[]"):
+        return "{}"
     if "TIME" in kind:
         return "2024-05-01T09:00:00+08:00"
     return 1 if any(word in kind for word in ("INT", "NUMERIC")) else f"x{mark}"
@@ -97,7 +99,8 @@ def fill(
     """Write one row into every scoped table, past every guard and foreign key."""
     session.execute(sa.text("set local session_replication_role = replica"))
     for name in names:
-        insert(session, name, sample(name, division, mark, **fields), "on conflict do nothing")
+        head = "(county_code) do update set sequence = excluded.sequence" if name == "event_heads" else "do nothing"
+        insert(session, name, sample(name, division, mark, **fields), f"on conflict {head}")
     session.execute(sa.text("set local session_replication_role = origin"))
 
 

@@ -14,14 +14,6 @@ from workflows.row_scope import FLOWING, OWN, SECTOR_OF_ITSELF, SECTORED, declar
 REGION_WIDE_KEYS = {("events", "desk_holders")}
 """Links whose key needs no division: a noun and its number are unique over the whole region."""
 
-<<<<<<< HEAD
-SAMPLES: dict[str, dict[str, Any]] = {
-    "budget_indicators": {"reserved_fen": 0, "requested_fen": 0, "paid_fen": 0},
-    "project_links": {"pro_code": "1504302400000000000A1"},
-    "notice_periods": {"notice_days": 7},
-    "delegations": {"officer_id": 2},
-}
-=======
 BOUNDS = "(division_code >= ( SELECT (ticket())[1] AS ticket)) AND (division_code < ( SELECT (ticket())[2] AS ticket))"
 HOLE = '("left"(division_code, 6) <> ( SELECT (ticket())[3] AS ticket))'
 BANK_BOUNDS = re.compile(
@@ -33,7 +25,6 @@ BANK_BOUNDS = re.compile(
     r" AND \(\(\( SELECT \(ticket\(\)\)\[5\] AS ticket\) = ''::text\) OR "
 )
 """One half-open range and the hole; then, for a bank's post alone, what of it is its own."""
->>>>>>> 10a4f5c (wip)
 
 
 class TestPolicies:
@@ -211,7 +202,8 @@ class TestWaysRound:
         odd = session.execute(
             sa.text(
                 "select relname from pg_class c where c.relnamespace = 'public'::regnamespace"
-                " and (relkind in ('m', 'f') or relkind = 'v' and not coalesce(reloptions, '{}') && array['security_invoker=true']"
+                " and (relkind in ('m', 'f') or relkind = 'v'"
+                " and not coalesce(reloptions, '{}') && array['security_invoker=true']"
                 " or relispartition and relkind in ('r', 'p') and (has_table_privilege(:role, c.oid, 'select')"
                 " or has_table_privilege(:role, c.oid, 'insert, update, delete, truncate')))"
             ),

@@ -33,9 +33,9 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "row policy",
-        "alembic/sql/scope.sql",
-        "'roster_lines', 'roster_warnings', 'rosters',",
-        "'roster_lines', 'roster_warnings',",
+        "alembic/sql/0006_tickets.sql",
+        "'division_code >= (select (ticket())[1]) and division_code < (select (ticket())[2])'",
+        "'division_code < (select (ticket())[2])'",
         "test_an_officer_of_another_county_sees_no_roster",
     ),
     Mutation(

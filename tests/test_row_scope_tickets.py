@@ -48,13 +48,13 @@ FORGERIES: dict[str, Callable[[ActingOfficer], str]] = {
 
 
 class TestForgery:
-    @pytest.mark.parametrize("name", FORGERIES)
-    def test_what_is_not_signed_as_it_stands_sees_nothing(self, filled: World, as_: As, name: str):
+    def test_what_is_not_signed_as_it_stands_sees_nothing(self, filled: World, as_: As):
         by = filled.civil_affairs.clerk
-        with as_(by) as session:
-            assert shown(session, SCOPED) != set()
-            session.execute(SET, {"ticket": FORGERIES[name](by)})  # as SQL injected into a verb would
-            assert shown(session, SCOPED) == set()
+        for name, forged in FORGERIES.items():
+            with as_(by) as session:
+                assert shown(session, SCOPED) != set()
+                session.execute(SET, {"ticket": forged(by)})  # as SQL injected into a verb would
+                assert (name, shown(session, SCOPED)) == (name, set())
 
     def test_what_is_not_signed_writes_nothing(self, filled: World, as_: As):
         stranger = filled.other_county.finance.clerk
@@ -87,23 +87,19 @@ class TestForgery:
 
 
 class TestVoid:
-    @pytest.mark.parametrize(
-        "ended",
-        [
-            "update posts set valid_to = current_date - 400 where id = {post}",
-            "update posts set status = 'ended', valid_to = current_date - 400 where id = {post}",
-            "update officers set active = false where id = {officer}",
-        ],
-    )
-    def test_the_ticket_of_an_ended_post_sees_nothing(self, filled: World, owner: Owner, as_: As, ended: str):
-        by = filled.finance.clerk
+    def test_the_ticket_of_an_ended_post_sees_nothing(self, filled: World, owner: Owner, as_: As):
+        ends = {
+            filled.finance.clerk: "update posts set valid_to = '2024-01-02' where id = :post",
+            filled.finance.reviewer: "update posts set status = 'ended', valid_to = '2024-01-02' where id = :post",
+            filled.finance.auditor: "update officers set active = false where id = :officer",
+        }
         with owner() as session:
             session.execute(sa.text("set local session_replication_role = replica"))
-            session.execute(sa.text("update posts set valid_from = current_date - 900 where id = :post"),
-                            {"post": by.post_id})  # fmt: skip
-            session.execute(sa.text(ended.format(post=by.post_id, officer=by.officer_id)))
-        with as_(by) as session:
-            assert shown(session, SCOPED) == set()
+            for by, ended in ends.items():
+                session.execute(sa.text(ended), {"post": by.post_id, "officer": by.officer_id})
+        for by in ends:
+            with as_(by) as session:
+                assert shown(session, SCOPED) == set()
 
     def test_the_ticket_of_a_delegation_that_is_none_sees_nothing(self, filled: World, as_: As):
         with as_(replace(filled.finance.clerk, delegation_id=77)) as session:
@@ -111,10 +107,10 @@ class TestVoid:
 
 
 class TestKey:
-    @pytest.mark.parametrize("name", of(RowScope.CLOSED))
-    def test_a_closed_table_cannot_be_read(self, county: World, as_: As, name: str):
-        with pytest.raises(ProgrammingError, match="permission denied"), as_(county.region) as session:
-            session.execute(sa.text(f"select * from {name}"))
+    def test_a_closed_table_cannot_be_read(self, county: World, as_: As):
+        for name in of(RowScope.CLOSED):
+            with pytest.raises(ProgrammingError, match="permission denied"), as_(county.region) as session:
+                session.execute(sa.text(f"select * from {name}"))
 
     def test_no_function_tells_the_key(self, county: World, owner: Owner, session: Session):
         texts = session.execute(
