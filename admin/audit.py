@@ -196,17 +196,18 @@ _FIELDS = ("since", "until", "kind", "table", "number", "officer", "verb", "addr
 async def _asked(request: Request, given: dict[str, str]) -> trail.Asked:
     """Read the conditions. Raises HTTPException 400 on a date that is none or a choice nobody offers."""
     day: date = await reading(_day)
-    asked = trail.Asked(since=day - timedelta(days=trail.WINDOW_DAYS), until=day)
     texts = {name: given.get(name, "").strip().replace("\x00", "")[:LONGEST] for name in _FIELDS}
-    try:
-        dates = {name: date.fromisoformat(texts[name]) for name in ("since", "until") if texts[name]}
-    except ValueError as wrong:
-        raise HTTPException(400, "日期应如 2026-05-01。") from wrong
     if texts["kind"] not in ("", *trail.KINDS) or texts["table"] not in ("", *trail.tables()):
         raise HTTPException(400, "筛选条件无效，请从列表中选择。")
-    narrowed = replace(asked, **dates)
-    del texts["since"], texts["until"]
-    return replace(narrowed, **texts)
+    since, until = texts.pop("since"), texts.pop("until")
+    try:
+        return trail.Asked(
+            since=date.fromisoformat(since) if since else day - timedelta(days=trail.WINDOW_DAYS),
+            until=date.fromisoformat(until) if until else day,
+            **texts,
+        )
+    except ValueError as wrong:
+        raise HTTPException(400, "日期应如 2026-05-01。") from wrong
 
 
 def _page(request: Request) -> int:
