@@ -19,7 +19,7 @@ from models.base import county_of
 from models.crypto import account_index
 from models.jobs import Job, JobStatus
 from models.officers import ActingOfficer
-from models.payment_orders import AgentAccount
+from models.payment_orders import AgentAccount, AgentBank
 from models.statements import ReconciliationStatus, Statement
 from policies.clock import now, today
 from policies.enforcement import allow
@@ -115,12 +115,15 @@ def reconcile_accounts(by: ActingOfficer) -> int:
     with edge(by, "reconcile", "银行对账单") as session:
         day = today(session) - timedelta(days=1)
         waiting = session.exec(
-            select(AgentAccount).where(
+            select(AgentAccount)
+            .join(AgentBank, col(AgentBank.id) == col(AgentAccount.bank_id))
+            .where(
+                col(AgentBank.interface),
                 ~sa.exists().where(
                     col(Statement.division_code) == col(AgentAccount.division_code),
                     col(Statement.agent_account_id) == col(AgentAccount.id),
                     col(Statement.day) == day,
-                )
+                ),
             )
         ).all()
     done = 0
