@@ -22,9 +22,21 @@ from models.policy_changes import PolicyChange, PolicyChangeStatus
 from models.rosters import RosterLine, RosterStatus
 from policies.clock import now, today
 from policies.lifecycles import Desk
-from tests.factories import LAND, REGION, World, a_line, a_member, a_roster, an_account, an_id_number, lines_of
+from tests.factories import (
+    LAND,
+    PASSWORD,
+    REGION,
+    World,
+    a_line,
+    a_member,
+    a_roster,
+    an_account,
+    an_id_number,
+    lines_of,
+)
 from tests.payments import Payments
 from tests.world import NUMBERS, _officer, key
+from workflows.sessions import hasher
 
 
 def paid(session: Session, county: World) -> Payments:
@@ -204,9 +216,9 @@ def every_post(session: Session, world: World) -> list[ActingOfficer]:
         (OrganisationKind.FINANCE, Level.REGION): world.region_finance,
         (OrganisationKind.BANK, Level.COUNTY): world.bank,
     }
-    platform = world.system_admin.organisation_id
+    platform, hashed = world.system_admin.organisation_id, hasher().hash(PASSWORD)
     return [
-        _officer(session, "-", offices[place].organisation_id if place in offices else platform, role, _login())
+        _officer(session, hashed, offices[place].organisation_id if place in offices else platform, role, _login())
         for place in PLACES
         for role in ROLES
     ]
@@ -219,7 +231,8 @@ def every_stranger(session: Session, world: World) -> list[ActingOfficer]:
         other.township, other.department, other.finance, world.second_township, world.civil_affairs,
         world.other_league_finance,
     )  # fmt: skip
-    return [_officer(session, "-", office.organisation_id, role, _login()) for office in offices for role in ROLES]
+    hashed = hasher().hash(PASSWORD)
+    return [_officer(session, hashed, office.organisation_id, role, _login()) for office in offices for role in ROLES]
 
 
 def _login() -> str:
