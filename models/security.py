@@ -119,7 +119,7 @@ def _address(name: str) -> str:
         return ""
     parts = urlsplit(text)
     if not _sound(parts) or parts.path or parts.query:
-        raise SettingWrong(f"环境变量 {name}={text} 无效：只写协议、主机和端口，如 https://主机名")
+        raise SettingWrong(f"环境变量 {name}={text} 无效：只写协议、主机和端口，如 https://ykt.example")
     return text
 
 
