@@ -35,7 +35,7 @@ class GuardsAsleep(Refused):
 def verify(county: County = "", files: Files = None, archives: Archives = None, public_key: Key = "") -> None:
     """重算散列链，与链外锚点和各表现状核对，指出每个旗县第一处断裂。
 
-    示例：yikatong audit verify --anchors /mnt/worm/2026-11.jsonl
+    示例：yikatong audit verify --anchors 2026-11.jsonl
     """
     with at_hand():
         signed = anchors.read(files, public_key) if files else anchors.known()
@@ -84,7 +84,7 @@ def archive_records(
 ) -> None:
     """把保存期满的记录写入签名的归档文件，再移出数据库；链以归档环接续。
 
-    示例：yikatong audit archive --before 2026-01-01 --folder /mnt/archive
+    示例：yikatong audit archive --before 2026-01-01 --folder 归档
     """
     with at_hand():
         signed = anchors.known() or []

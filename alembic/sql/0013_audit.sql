@@ -110,9 +110,10 @@ begin
     select array_agg(a.attname::text order by a.attnum), array_agg(format_type(a.atttypid, null) order by a.attnum)
         into names, kinds from pg_attribute a where a.attrelid = place and a.attnum > 0 and not a.attisdropped;
     select array_agg(a.attname::text order by k.nth) into keys
-        from pg_index i cross join lateral unnest(i.indkey) with ordinality as k (attnum, nth)
-        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-        where i.indrelid = place and i.indisprimary;
+        from (select i.* from pg_index i where i.indrelid = place and i.indisunique and i.indexprs is null
+              order by i.indisprimary desc, i.indexrelid limit 1) i
+        cross join lateral unnest(i.indkey) with ordinality as k (attnum, nth)
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum;
     select coalesce(array_agg(name order by name), '{}') into fen from unnest(names, kinds) as u (name, kind)
         where name like '%\_fen' and kind in ('bigint', 'integer');
     execute format('create or replace function %I() returns trigger language plpgsql security definer'
