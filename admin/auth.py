@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from admin import pages
 from admin.answers import ARGON
-from admin.middleware import BASE, COOKIE, fits
+from admin.middleware import BASE, COOKIE, LONGEST_TOKEN, fits
 from admin.origins import origin_of, same_origin
 from admin.reading import as_nobody, coming, form_of, reading, who
 from integrations.oidc import OpenIdFailed, provider
@@ -125,9 +125,12 @@ async def login(request: Request) -> Response:
         return await login_page(request, message="登录页已过期，请重新输入。", status=403)
     name = str(form.get("login", "")).strip().replace("\x00", "")[:64]
     try:
+        former = request.cookies.get(COOKIE, "")[:LONGEST_TOKEN]
         opened = await _enter(request, name, str(form.get("password", ""))[:256], str(form.get("code", ""))[:32])
     except Refused as refusal:
         return await login_page(request, message=str(refusal), status=refusal.status_code, name=name)
+    if former:  # whoever logs in anew at this browser has left it before
+        await as_nobody(lambda session: sessions.logout(session, former))
     return entered(opened, str(form.get("next", "")))
 
 

@@ -59,7 +59,7 @@ def running() -> Iterator[ConsoleServer]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     app = create_app()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", proxy_headers=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     for _ in range(START_TRIES):

@@ -9,7 +9,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from admin.exports import PLAIN_ASKS
 from models.officers import ActingOfficer, OfficerSecret
+from policies.lifecycles import LIFECYCLES
+from policies.permissions import Permission as P
 from tests.console import ConsoleServer, open_session, running, token_of
 from tests.factories import PASSWORD, TOTP_SECRET, World, login_name, totp_code
 from workflows import logins, second_factor, sessions
@@ -207,6 +210,19 @@ class TestStoredPassword:
 
 
 class TestReauthentication:
+    def test_money_policies_and_exports_ask_for_it_wherever_they_are_offered(self):
+        wanted = {P.ORDER_RELEASE, P.BATCH_RELEASE, P.REFUND_RELEASE, P.POLICY_ENABLE}
+        steps = [
+            (lifecycle.noun, step)
+            for lifecycle in LIFECYCLES.values()
+            for step in lifecycle.steps
+            if step.permission in wanted and step.desk and step.forward
+        ]
+        assert len(steps) > 3
+        bare = [(noun, step.verb) for noun, step in steps if not any(ask.kind == "password" for ask in step.asks)]
+        assert bare == []
+        assert any(ask.kind == "password" for ask in PLAIN_ASKS)
+
     def confirmed(self, owner, column: str, ago: str | None) -> None:
         value = f"now() - interval '{ago}'" if ago else "null"
         with owner() as session:

@@ -13,7 +13,7 @@ from models.sessions import Factor, LoginWay
 from policies.clock import today
 from policies.refusals import NotAllowed, NotFound
 from tests.console import ConsoleServer, open_session, running, token_of
-from tests.factories import World, login_name
+from tests.factories import PASSWORD, World, login_name, totp_code
 from workflows import logins, my_account, sessions
 from workflows.sessions import Origin
 
@@ -53,6 +53,17 @@ class TestToken:
         with as_(None) as session:
             forms = {sessions.find(session, token).csrf_token for token in tokens}
         assert len(set(tokens)) == 3 and len(forms) == 3
+
+    def test_a_login_at_the_same_browser_ends_the_session_before(self, console, county, as_, owner):
+        with owner() as session:
+            name = login_name(session, county.township.head)
+        with console.client(county.township.clerk) as client:
+            former = client.cookies["yikatong_session"]
+            form = {"login": name, "password": PASSWORD, "code": totp_code()}
+            token = token_of(client.get(LOGIN).text)
+            assert client.post(LOGIN, data=form | {"csrf_token": token}).status_code == 303
+            assert client.cookies["yikatong_session"] != former and not lives(as_, former)
+            assert county.township.head.name in client.get(f"{BASE}/").text
 
     def test_a_switch_of_post_gives_a_new_token_and_voids_the_old_one(self, county, as_, owner):
         clerk = county.township.clerk

@@ -7,7 +7,7 @@ and with the post, the password or the officer's account it was opened on.
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -158,11 +158,10 @@ def limits() -> dict[str, timedelta]:
     }
 
 
-def posts_of(session: Session, officer_id: int) -> tuple[PostChoice, ...]:
+def posts_of(session: Session, officer_id: int, day: date | None = None) -> tuple[PostChoice, ...]:
     """Return the posts an officer may act in today, those of absent colleagues included."""
-    rows = session.execute(
-        text("select * from posts_of(:officer, :day)"), {"officer": officer_id, "day": today(session)}
-    )
+    asked = {"officer": officer_id, "day": day or today(session)}
+    rows = session.execute(text("select * from posts_of(:officer, :day)"), asked)
     return tuple(
         PostChoice(
             row.post_id,
@@ -176,11 +175,12 @@ def posts_of(session: Session, officer_id: int) -> tuple[PostChoice, ...]:
 
 def find(session: Session, token: str) -> LiveSession | None:
     """Return the live session of a token and remember the activity; None when unknown, ended, idle or too old."""
-    asked = {"token": token_hash(token), "day": today(session), **limits()}
+    day = today(session)
+    asked = {"token": token_hash(token), "day": day, **limits()}
     row = session.execute(text("select * from session_find(:token, :idle, :longest, :day)"), asked).one_or_none()
     if row is None:
         return None
-    posts = posts_of(session, row.officer_id)
+    posts = posts_of(session, row.officer_id, day)
     return LiveSession(
         officer=officer_from(session, row),
         csrf_token=row.csrf_token,
