@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from cli import banks
 from models.accounts import Account, AccountStatus
 from models.bank_replies import BankReply, BankReplyRow, ReplyKind, ReplyStatus
 from models.events import Event
@@ -242,3 +243,10 @@ class TestTwoBanks:
         bank.confirms(bank.sends(ReplyKind.ANSWERS, answers((account, "验证通过"))))
         with bank.owner() as session:
             assert set(session.execute(sa.select(Job.status)).scalars()) == {JobStatus.DONE}
+
+
+def test_the_operator_sets_which_bank_has_no_interface(database: str, capsys: pytest.CaptureFixture[str]):
+    banks.banks(prefix="313", interface=False)
+    assert "在平台办理" in capsys.readouterr().out
+    with pytest.raises(banks.BankUnknown):
+        banks.banks(prefix="999", interface=True)

@@ -53,7 +53,7 @@ def every_command() -> list[tuple[tuple[str, ...], Any]]:
 class TestHelp:
     def test_the_commands_are_these(self):
         assert {" ".join(path) for path, _ in every_command()} == {
-            "demo", "serve", "worker", "migrate", "story", "import-roster", "bulletin", "check", "journal verify",
+            "demo", "serve", "worker", "migrate", "story", "import-roster", "bulletin", "banks", "check", "journal verify",
             "audit verify", "sandbox police", "sandbox budget", "sandbox bank", "sandbox advance",
             "keys status", "keys rotate", "keys rotate-index", "keys retire",
         }  # fmt: skip
