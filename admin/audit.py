@@ -144,7 +144,7 @@ class ChainView(BaseView):
     name, category, icon = "散列链与锚点", Menu.OVERSIGHT, "fa-solid fa-link"
     permission: ClassVar[P] = P.AUDIT_VIEW
     lifecycle = None
-    root_url = menu_url = f"{BASE}/audit-chain"
+    root_url = menu_url = f"{BASE}/chain"
 
     def is_accessible(self, request: Request) -> bool:
         """Let those in who may see the audit records."""
@@ -152,7 +152,7 @@ class ChainView(BaseView):
 
     is_visible = is_accessible
 
-    @expose("/audit-chain", identity="audit-chain")
+    @expose("/chain", identity="audit-chain")
     async def chain(self, request: Request) -> Response:
         """Show every chain's length, its last anchor, and what the last verifications found."""
         _require(request, P.AUDIT_VIEW)
@@ -165,7 +165,7 @@ class ChainView(BaseView):
             may_verify=P.AUDIT_VERIFY in _granted(request), done=request.query_params.get("done", ""),
         )  # fmt: skip
 
-    @expose("/audit-chain/verify", methods=["POST"], identity="audit-verify")
+    @expose("/chain/verify", methods=["POST"], identity="audit-verify")
     async def verify(self, request: Request) -> Response:
         """Start a verification in the background."""
         _require(request, P.AUDIT_VERIFY)

@@ -49,7 +49,7 @@ OF_LIST: dict[str, str] = {
 """Routes of every list: they ask the permission of the list they name."""
 
 PAGES: dict[str, Permission] = {
-    f"{BASE}/audit-chain/verify": Permission.AUDIT_VERIFY,
+    f"{BASE}/chain/verify": Permission.AUDIT_VERIFY,
     f"{BASE}/audit/export": Permission.AUDIT_EXPORT,
     f"{BASE}/handover/{{key}}": Permission.POST_END,
     f"{BASE}/subsidy-project/template/{{key}}": Permission.PROJECT_VIEW,

@@ -75,7 +75,7 @@ class TestSearch:
     def test_nobody_else_gets_in(self, console: ConsoleServer, county: World):
         for by in (county.finance.clerk, county.finance.auditor, county.system_admin):
             with console.client(by) as browser:
-                for path in ("/console/audit", "/console/audit-chain", "/console/audit/export"):
+                for path in ("/console/audit", "/console/chain", "/console/audit/export"):
                     assert browser.get(path).status_code == 403
 
 
@@ -84,14 +84,14 @@ class TestChainPage:
         self, console: ConsoleServer, county: World, owner: Owner
     ):
         with console.client(county.audit_admin) as browser:
-            page = browser.get("/console/audit-chain")
+            page = browser.get("/console/chain")
             assert "还没有锚点" in page.text
-            answer = browser.post("/console/audit-chain/verify", data={"csrf_token": token_of(page.text)})
+            answer = browser.post("/console/chain/verify", data={"csrf_token": token_of(page.text)})
             assert answer.status_code == 303
             with owner() as session:
                 job = session.execute(sa.text("select id, post_id from jobs where kind = 'verify_chains'")).one()
             run_verify(job.id, job.post_id)
-            assert "条链全部完整" in browser.get("/console/audit-chain").text
+            assert "条链全部完整" in browser.get("/console/chain").text
 
 
 class TestExport:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from models.database import transaction
 from models.events import Change, Event
 from models.jobs import Job, JobStatus
-from models.officers import ActingOfficer
+from models.officers import ActingOfficer, Role
 from models.trail import UNWATCHED
 from policies.clock import ZONE
 from policies.enforcement import allow
@@ -156,6 +156,8 @@ class Whole:
     record: Event | Change
     together: list[Event | Change]
     link: int | None
+    officer: str
+    post: str
 
 
 def whole(session: Session, kind: str, key: int, *, by: ActingOfficer) -> Whole:
@@ -175,7 +177,13 @@ def whole(session: Session, kind: str, key: int, *, by: ActingOfficer) -> Whole:
                 " order by sequence desc limit 1"),
         {"county": found.county_code, "id": key},
     ).scalar_one_or_none()  # fmt: skip
-    return Whole(found, sorted(together, key=lambda record: record.id or 0), link)
+    who = session.execute(
+        sa.text("select (select name from officers where id = :officer) as officer, p.organisation, p.role from"
+                " (select 1) one left join posts p on p.id = :post"),
+        {"officer": found.officer_id, "post": getattr(found, "post_id", 0)},
+    ).one()  # fmt: skip
+    post = f"{who.organisation}{Role(who.role).label}" if who.role else ""
+    return Whole(found, sorted(together, key=lambda record: record.id or 0), link, who.officer or "", post)
 
 
 STATE = """
