@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 import models
+from models.base import Table
 from models.crypto import BlindIndex, Sealed, SealedFile
 
 
@@ -18,6 +19,7 @@ class SealedTable:
     """A table with envelopes: its key with PostgreSQL's types, the columns sealed, and whether they are whole files."""
 
     name: str
+    title: str
     keys: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
     files: bool
@@ -28,6 +30,7 @@ class IndexColumn:
     """A column of blind indexes, with the key of its table and what PostgreSQL must keep of it."""
 
     table: str
+    title: str
     keys: tuple[tuple[str, str], ...]
     name: str
     nullable: bool
@@ -46,6 +49,17 @@ def _tables() -> list[sa.Table]:
     return sorted(SQLModel.metadata.tables.values(), key=lambda table: table.name)
 
 
+def _titles() -> dict[str, str]:
+    """Return how officers call each table."""
+    found: dict[str, str] = {}
+    waiting = list(Table.__subclasses__())
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        found[str(model.__tablename__)] = model.__title__
+    return found
+
+
 def _keys(table: sa.Table) -> tuple[tuple[str, str], ...]:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     kinds = ((column.name, column.type.compile(dialect).lower()) for column in table.primary_key.columns)
@@ -54,22 +68,30 @@ def _keys(table: sa.Table) -> tuple[tuple[str, str], ...]:
 
 def sealed_tables() -> list[SealedTable]:
     """Return every table that holds envelopes, in the order of their names."""
+    tables, titles = _tables(), _titles()
     found = []
-    for table in _tables():
+    for table in tables:
         for kind in (Sealed, SealedFile):
             columns = tuple(column.name for column in table.columns if isinstance(column.type, kind))
             if columns:
-                found.append(SealedTable(table.name, _keys(table), columns, kind is SealedFile))
+                found.append(SealedTable(table.name, titles[table.name], _keys(table), columns, kind is SealedFile))
     return found
 
 
 def index_columns() -> list[IndexColumn]:
     """Return every column of blind indexes, in the order of their tables' names."""
+    tables, titles = _tables(), _titles()
     return [
         IndexColumn(
-            table.name, _keys(table), column.name, bool(column.nullable), column.comment or "", _indexes(table, column)
+            table.name,
+            titles[table.name],
+            _keys(table),
+            column.name,
+            bool(column.nullable),
+            column.comment or "",
+            _indexes(table, column),
         )
-        for table in _tables()
+        for table in tables
         for column in table.columns
         if isinstance(column.type, BlindIndex)
     ]

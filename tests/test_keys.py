@@ -206,7 +206,7 @@ class TestEncryptionKey:
             )
         with pytest.raises(keys.EnvelopesBroken) as refusal:
             keys.rotate(nobody)
-        assert "members" in str(refusal.value)
+        assert "家庭成员" in str(refusal.value)
         with owner() as session:
             old = session.scalar(sa.text("select count(*) from members where get_byte(id_number, 1) = 1"))
         assert old == 1
@@ -267,7 +267,7 @@ class TestIndexKey:
         tried: list[str] = []
 
         def tell(now: keys.Progress) -> None:
-            if now.stage not in ("members", "roster_lines") or now.stage in tried:
+            if now.stage not in ("家庭成员", "清册明细") or now.stage in tried:
                 return
             tried.append(now.stage)
             with as_(county.township.clerk) as session:
@@ -276,7 +276,7 @@ class TestIndexKey:
                 a_member(session, county, id_number=people[0].id_number)
 
         index_keys.rotate(tell)
-        assert tried == ["members", "roster_lines"]
+        assert tried == ["家庭成员", "清册明细"]
         with pytest.raises(IntegrityError), as_(county.township.clerk) as session:
             a_member(session, county, id_number=people[0].id_number)
 
@@ -285,7 +285,7 @@ class TestIndexKey:
         card = a_card_number()
 
         def tell(now: keys.Progress) -> None:
-            if added or now.stage != "roster_lines":
+            if added or now.stage != "清册明细":
                 return
             with as_(county.township.clerk) as session:
                 added.append(a_member(session, county))
@@ -342,7 +342,7 @@ class TestIndexKey:
         monkeypatch.setattr(index_keys, "ROWS_AT_ONCE", 5)
 
         def stop(now: keys.Progress) -> None:
-            if now.stage == "members":
+            if now.stage == "家庭成员":
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

@@ -117,12 +117,12 @@ def scene(server: str, keys: Path, world_template: World, tmp_path_factory: pyte
     made = Scene(world_template, url, folder, port=free_port())
     with sandboxes_in(folder / "outside") as boxes:
         boxes.use()
+        money = Money(made.world, lambda: owner_session(url), boxes, lines=[a_line(name=name) for name in NAMES])
+        money.fund()
+        money.send()
+        money.settle()
         with process("web", folder, "serve", "--port", str(made.port)), process("worker", folder, "worker"):
             until(lambda: httpx.get(f"{made.base}/health").status_code == 200, "the start of the web")
-            money = Money(made.world, lambda: owner_session(url), boxes, lines=[a_line(name=name) for name in NAMES])
-            money.fund()
-            money.send()
-            money.settle()
             jobs = [bring(made, people(made), "2031"), bring(made, spoilt(people(made)), "2032")]
             until(lambda: all(ended(made, job) for job in jobs), "the end of the imports")
             with owner_session(url) as session:

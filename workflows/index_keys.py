@@ -147,7 +147,7 @@ def _fill(run: Run, keys: KeyRing, columns: list[IndexColumn]) -> None:
             while filled == ROWS_AT_ONCE:
                 with owner_session() as session:
                     filled = _fill_batch(session, keys, one)
-                    run.step(session, filled, one.table)
+                    run.step(session, filled, one.title)
                 run.told()
         with owner_session() as session:
             missing = sum(_missing(session, one) for one in columns)
@@ -204,7 +204,7 @@ def _switch(run: Run, keys: KeyRing, columns: list[IndexColumn]) -> None:
         session.execute(sa.text(f"lock table {tables} in access exclusive mode"))
         for one in columns:
             while filled := _fill_batch(session, keys, one):
-                run.step(session, filled, one.table)
+                run.step(session, filled, one.title)
         following = keys.index_current + 1
         for one in columns:
             for text in _swap_sql(one, following):

@@ -240,7 +240,7 @@ def _batch(
         fresh = [(row, sealed) for row in rows if (sealed := _resealed(keys, table, row, broken)) is not None]
         if fresh:
             _write(session, table, fresh)
-        run.step(session, len(fresh), table.name)
+        run.step(session, len(fresh), table.title)
     run.told()
     return rows
 
@@ -255,7 +255,7 @@ def _resealed(
             for old in row[len(table.keys) :]
         )
     except EnvelopeBroken:
-        broken[table.name] = broken.get(table.name, 0) + 1
+        broken[table.title] = broken.get(table.title, 0) + 1
         return None
 
 
