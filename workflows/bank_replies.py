@@ -242,9 +242,10 @@ def receive(
         _allow(session, by, batch)
         _require_open(batch, TAKES_FILES)
     digest = sha256(content).hexdigest()
-    _require_new_file(session, by, kind, digest)
     subject = name if batch is None else f"批次 {batch.number}：{name}"
     reply = _new(session, by, kind, source, subject, batch, ReplyStatus.RECEIVED)
+    # Under the lock that the number has taken: of two uploads of one file at once the second is recognised.
+    _require_new_file(session, by, kind, digest)
     media_type = XML if source == ReplySource.MESSAGE else XLSX
     file = store(session, name, content, by=by, division_code=by.division_code, media_type=media_type)
     reply.file_id, reply.file_name, reply.sha256 = file.id, name, digest
