@@ -30,7 +30,8 @@ create function trail_list(names text[], pattern text, side text, glue text defa
     from unnest(names) with ordinality as u (name, place)
 $$;
 
--- The body of a table's trigger function: few rows with old and new, many with count, sums and a digest in key order.
+-- The body of a table's trigger function: few rows with old and new; many with count, sums and a digest in key order,
+-- each row hashed first (offset 0), so that the sort carries 32 bytes a row.
 create function trail_template() returns text language sql immutable as $template$ select $body$
 declare
     who text[];
@@ -51,8 +52,9 @@ begin
         from fresh n group by {county_n};
     elsif tg_op = 'INSERT' then
         insert into changes ({columns}, before, after, digest)
-        select {head_n}, null, {sums_n}, sha256(string_agg(sha256(convert_to({line_n}, 'UTF8')), '' order by {keys_n}))
-        from fresh n group by {county_n};
+        select {head_s}, null, {sums_s}, sha256(string_agg(s.line, '' order by {keys_s}))
+        from (select {side_n}, sha256(record_send({line_n})) as line from fresh n offset 0) s
+        group by s.county;
     elsif tg_op = 'UPDATE' and few < 21 then
         insert into changes ({columns}, before, after, rows)
         select {head_p}, {sums_op}, {sums_np},
@@ -68,24 +70,29 @@ begin
         group by c.county;
     elsif tg_op = 'UPDATE' then
         insert into changes ({columns}, before, after, digest)
-        select {head_s}, {sums_os}, {sums_ns}, sha256(string_agg(s.line, '' order by {keys_s}))
+        select {head_u}, b.sums, a.sums, a.digest
         from (
-            select {side_o}, false as fresh, null::bytea as line from stale o
-            union all
-            select {side_n}, true, sha256(convert_to({line_n}, 'UTF8')) from fresh n
-        ) s group by s.county;
+            select s.county, min(s.division) as low, max(s.division) as high, count(*) as many, {sums_s} as sums
+            from (select {side_o} from stale o) s group by s.county
+        ) b full join (
+            select s.county, min(s.division) as low, max(s.division) as high, count(*) as many, {sums_s} as sums,
+                sha256(string_agg(s.line, '' order by {keys_s})) as digest
+            from (select {side_n}, sha256(record_send({line_n})) as line from fresh n offset 0) s group by s.county
+        ) a using (county);
     elsif tg_op = 'DELETE' and few < 21 then
         insert into changes ({columns}, before, after, rows)
         select {head_o}, {sums_o}, null, jsonb_agg(jsonb_build_object('key', {key_o}, 'old', {shown_o}) order by {keys_o})
         from stale o group by {county_o};
     elsif tg_op = 'DELETE' then
         insert into changes ({columns}, before, after, digest)
-        select {head_o}, {sums_o}, null, sha256(string_agg(sha256(convert_to({line_o}, 'UTF8')), '' order by {keys_o}))
-        from stale o group by {county_o};
+        select {head_s}, {sums_s}, null, sha256(string_agg(s.line, '' order by {keys_s}))
+        from (select {side_o}, sha256(record_send({line_o})) as line from stale o offset 0) s
+        group by s.county;
     else
         insert into changes ({columns}, before, after, digest)
-        select {head_o}, {sums_o}, null, sha256(string_agg(sha256(convert_to({line_o}, 'UTF8')), '' order by {keys_o}))
-        from {table} o group by {county_o};
+        select {head_s}, {sums_s}, null, sha256(string_agg(s.line, '' order by {keys_s}))
+        from (select {side_o}, sha256(record_send({line_o})) as line from {table} o offset 0) s
+        group by s.county;
         if not found then
             insert into changes ({columns}, before) values ('150000000000', '150000000000', tg_table_name, 'truncate', 0,
                 null, {who}, '{"rows": 0}');
@@ -180,10 +187,11 @@ begin
         'sums_op', trail_sides(fen, 'p.co = c.county', 'p."o_%2$s"'),
         'sums_np', trail_sides(fen, 'p.cn = c.county', 'p."n_%2$s"'),
         'head_s', format('s.county, case when min(s.division) = max(s.division) then min(s.division) else s.county end,'
-            ' %L, ''update'', greatest(count(*) filter (where s.fresh), count(*) filter (where not s.fresh)), null, %s',
-            t, who),
-        'sums_os', trail_sides(fen, 'not s.fresh', 's."f_%2$s"'),
-        'sums_ns', trail_sides(fen, 's.fresh', 's."f_%2$s"'),
+            ' %L, lower(tg_op), count(*), null, %s', t, who),
+        'head_u', format('county, case when least(a.low, b.low) = greatest(a.high, b.high) then coalesce(a.low, b.low)'
+            ' else county end, %L, ''update'', greatest(a.many, b.many), null, %s', t, who),
+        'sums_s', 'jsonb_build_object(''rows'', count(*)'
+            || trail_list(fen, ', %2$L, coalesce(sum(s."f_%2$s"), 0)', '', '') || ')',
         'keys_s', trail_list(keys, 's."k_%2$s"', ''));
     foreach side in array array['o', 'n'] loop
         words := words || jsonb_build_object(
@@ -199,9 +207,7 @@ begin
                 ' || jsonb_build_object(' || concat_ws(', ',
                     nullif(trail_list(hidden, '%2$L, trail_digest(convert_to(%1$s.%2$I::text, ''UTF8''))', side), ''),
                     nullif(trail_list(named, '%2$L, trail_name(%1$s.%2$I)', side), '')) || ')' end,
-            'line_' || side, 'row(' || (select string_agg(format(case kind when 'timestamp with time zone'
-                then 'extract(epoch from %s.%I)' else '%s.%I' end, side, name), ', ')
-                from unnest(names, kinds) as u (name, kind)) || ')::text',
+            'line_' || side, 'row(' || trail_list(names, '%s.%I', side) || ')',
             'side_' || side, format('%s as county, %s as division%s%s', format(county, side), format(division, side),
                 trail_list(keys, ', %1$s.%2$I as "k_%2$s"', side, ''), trail_list(fen, ', %1$s.%2$I as "f_%2$s"', side, '')),
             'pair_' || side, format('case when %s.%I is not null then %s end as c%s, %s as %s%s', side, keys[1],
