@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from alembic.config import Config
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-import cli
 from models.accounts import Account
 from models.crypto import account_index, change_key_file, id_index, phone_index, ring
 from models.households import Member
@@ -22,7 +20,6 @@ from models.officers import OfficerSecret
 from models.rosters import RosterLine
 from models.sealed_columns import index_columns, sealed_tables
 from models.settings import settings
-from policies.refusals import Refused
 from tests.conftest import ROOT, As, Owner, point_at
 from tests.factories import World, a_card_number, a_line, a_member, a_roster, an_account, an_id_number
 from tests.test_migrations import catalogue
@@ -377,39 +374,3 @@ class TestIndexKey:
 
 def _found(session: Session, member: Member) -> int | None:
     return session.exec(select(Member.id).where(Member.id_index == id_index(member.id_number))).one()
-
-
-class TestCommands:
-    @pytest.fixture
-    def run(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-        def run(*arguments: str) -> tuple[int, str]:
-            monkeypatch.setattr(sys, "argv", ["yikatong", "keys", *arguments])
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-            out, err = capsys.readouterr()
-            return int(ended.value.code or 0), out + err
-
-        return run
-
-    def test_rotate_retire_rotate_index_and_status(self, people, run):
-        assert run("rotate")[0] == 0
-        code, said = run("retire", "1")
-        assert (code, "--yes" in said) == (1, True)
-        assert run("retire", "1", "--yes")[0] == 0
-        assert run("rotate-index")[0] == 0
-        code, said = run("status")
-        assert code == 0
-        assert "索引第 2 代" in said
-        assert "使用中" in said
-        assert not any(member.id_number in said for member in people)
-
-    def test_a_refusal_is_one_line(self, people, run):
-        code, said = run("retire", "1", "--yes")
-        assert (code, said.startswith("错误：密钥 1 正用于加密新内容")) == (1, True)
-
-
-def test_every_refusal_of_keys_says_what_to_do():
-    found = [one for module in (keys, index_keys) for one in vars(module).values()
-             if isinstance(one, type) and issubclass(one, Refused) and one is not Refused]  # fmt: skip
-    assert all("请" in (one.__doc__ or "") or "执行" in (one.__doc__ or "") for one in found)

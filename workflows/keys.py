@@ -83,11 +83,13 @@ class Stopped(Exception):
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Let no second rotation in while this one runs. Raises RotationUnderWay."""
-    engine = sa.create_engine(settings().database_url, poolclass=sa.NullPool, hide_parameters=True)
+    # Without a transaction: an open one would keep the indexes from being built beside the console's work.
+    engine = sa.create_engine(
+        settings().database_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, hide_parameters=True
+    )
     with engine.connect() as connection:
         if not connection.execute(sa.text("select pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar_one():
             raise RotationUnderWay
-        connection.commit()
         yield
 
 
