@@ -24,7 +24,7 @@ from workflows import rosters
 from workflows.audit import verify
 
 ROUNDS = 3
-STEPS, WARM = 200, 20
+TURNS, STEPS, WARM = 4, 50, 20
 RECORDS = 100_000
 REGION = system_principal(REGION_CODE, Level.REGION, "基准")
 TRIGGERS = (
@@ -59,9 +59,9 @@ def run(rows: int = 100_000) -> Iterator[dict[str, Any]]:
             for name, statement in (("insert", insert), ("update", update)):
                 spans = _in_turns(connection, lambda s=statement: _timed(connection, s, rows), ROUNDS)
                 yield _line(f"audit_{name}", rows, *spans)
-            steps = iter(_reported(connection, roster, 2 * (STEPS + WARM)))
-            taken = _in_turns(connection, lambda: _transitions(world.department.clerk, steps), 1)
-            yield _line("audit_transition", STEPS, *taken)
+            steps = iter(_reported(connection, roster, 2 * TURNS * (STEPS + WARM)))
+            taken = _in_turns(connection, lambda: _transitions(world.department.clerk, steps), TURNS)
+            yield _line("audit_transition", TURNS * STEPS, *taken)
             yield _verification(connection)
         engine.dispose()
 
