@@ -18,12 +18,11 @@ from admin import pages
 from admin.answers import ARGON
 from admin.middleware import BASE, COOKIE, LONGEST_TOKEN, fits
 from admin.origins import origin_of, same_origin
-from admin.reading import as_nobody, coming, form_of, reading, who
+from admin.reading import as_nobody, coming, form_of, who
 from integrations.oidc import OpenIdFailed, provider
 from models.crypto import ring
 from models.sessions import LoginWay
 from models.settings import settings
-from policies.enforcement import permissions_of
 from policies.refusals import Refused
 from workflows import logins, sessions
 from workflows.edges import note_refusal
@@ -54,9 +53,8 @@ class Bridge(AuthorizationBackend):
     """SQLAdmin's question "may they?", answered by the policy in force, loaded once per request."""
 
     async def load(self, request: Request) -> None:
-        """Load the permissions of the officer's post."""
-        by = who(request)
-        request.state.permissions = await reading(lambda session: permissions_of(session, by))
+        """Take the permissions of the officer's post, which the middleware has read with the session."""
+        request.state.permissions = request.scope["granted"] if "live" in request.scope else frozenset()
 
     def has_permission(self, request: Request, identity: str, action: str, obj: Any | None = None) -> bool:
         """Answer for one view: its own permission to look, its steps' permissions to act, nothing else."""

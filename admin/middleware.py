@@ -22,6 +22,7 @@ from admin.origins import origin_of, same_origin
 from models.database import transaction
 from models.officers import acting
 from models.settings import settings
+from policies.enforcement import permissions_of
 from workflows import sessions
 
 COOKIE = "yikatong_session"
@@ -122,10 +123,11 @@ class Sessions:
             return
         request = Request(scope, receive)
         token = request.cookies.get(COOKIE, "")[:LONGEST_TOKEN]
-        found = await anyio.to_thread.run_sync(_find, token, origin_of(request)) if token else None
-        if found is None:
+        known = await anyio.to_thread.run_sync(_find, token, origin_of(request)) if token else None
+        if known is None:
             await _to_login(request)(scope, receive, send)
             return
+        found, scope["granted"] = known
         scope["token"] = token
         try:
             wrong = await self._admit(request, found)
@@ -169,10 +171,14 @@ async def _require_genuine(request: Request, expected: str) -> Response | None:
     return None
 
 
-def _find(token: str, origin: sessions.Origin) -> sessions.LiveSession | None:
+def _find(token: str, origin: sessions.Origin) -> tuple[sessions.LiveSession, frozenset[str]] | None:
+    """Return the session of a token and what the policy in force grants its post: one transaction for both."""
     with transaction(None) as session:
         found = sessions.find(session, token)
-    return found and replace(found, officer=replace(found.officer, address=origin.address))
+        if found is None:
+            return None
+        granted = permissions_of(session, found.officer)
+    return replace(found, officer=replace(found.officer, address=origin.address)), granted
 
 
 def _to_login(request: Request) -> Response:

@@ -19,7 +19,9 @@ TICKET_SQL = "select set_config('app.ticket', %s, true)"
 
 
 def _write_ticket(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(TICKET_SQL, (ticket_of(ACTING.get()),))
+    by = ACTING.get()
+    if by is not None:  # the setting ends with its transaction: a fresh one has none, and nobody sees no row
+        connection.exec_driver_sql(TICKET_SQL, (ticket_of(by),))
 
 
 _MADE: list[sa.Engine | AsyncEngine] = []
