@@ -138,7 +138,8 @@ def _verification(connection: Connection) -> dict[str, Any]:
     floor = time.perf_counter() - started
     started = time.perf_counter()
     with transaction(REGION) as session:
-        broken = [chain for chain in verify(session) if chain.fault not in ("", "silent")]
+        # What was written while the triggers were off is found, as it should be.
+        broken = [chain for chain in verify(session) if chain.fault not in ("", "silent", "stray")]
     assert not broken, broken
     return _line("audit_verify", RECORDS, time.perf_counter() - started, floor)
 
