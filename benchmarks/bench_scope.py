@@ -1,7 +1,7 @@
 """The price of row scope: policies that read a ticket, against a plain setting and against a literal WHERE.
 
-One table of lines and its rosters, a tenth as many; each question is asked 48 times per policy in the same run, as
-the application's role, and the median is compared with the same question of the owner with the limits written out.
+One table of lines and its rosters, a tenth as many; each question is asked up to 48 times per policy in rounds, by the
+application; the fastest tenth is compared with the same question of the owner with the limits written out.
 """
 
 import statistics
@@ -23,6 +23,8 @@ from tests.conftest import owner_session
 from tests.factories import build_world
 
 ROUNDS, TIMES, WARM = 4, 12, 2
+ENOUGH = 0.5
+"""Seconds after which a slow question has been asked often enough in one round."""
 SECTOR = "农牧"
 REGION = Scope("0", ":")
 
@@ -93,7 +95,7 @@ class Asked:
 
 
 def run(rows: int = 1_000_000) -> Iterator[dict[str, Any]]:
-    """Yield the median of each question under each policy, with its ratio to the literal WHERE."""
+    """Yield the time of each question under each policy, with its ratio to the literal WHERE."""
     with throw_away_database() as url:
         with owner_session(url) as session:
             world = build_world(session)
@@ -128,11 +130,16 @@ def _compared(owner: psycopg.Connection, reader: psycopg.Connection, asked: Aske
             for question, text in QUESTIONS.items():
                 values[policy, question] += _timed(reader, _words(text, asked, ""), ticket, asked.by.scope)
     for (policy, question), times in values.items():
-        value, floor = statistics.median(times), statistics.median(floors[question, POLICIES[policy][1]])
+        value, floor = _quiet(times), _quiet(floors[question, POLICIES[policy][1]])
         yield {
             "scope": asked.place, "policy": policy, "question": question, "value": round(value, 6),
             "floor": round(floor, 6), "ratio": round(value / floor, 2),
         }  # fmt: skip
+
+
+def _quiet(times: list[float]) -> float:
+    """Return the tenth percentile: what else the machine does is no part of the price."""
+    return statistics.quantiles(times, n=10)[0] if len(times) > 1 else times[0]
 
 
 def _words(text: str, asked: Asked, where: str) -> bytes:
@@ -153,4 +160,6 @@ def _timed(connection: psycopg.Connection, question: bytes, ticket: str, scope: 
             start = time.perf_counter()
             connection.execute(question).fetchall()
             times.append(time.perf_counter() - start)
-    return times[WARM:]
+        if sum(times) > ENOUGH:
+            break
+    return times[WARM:] or times
