@@ -85,11 +85,11 @@ class TestOrigin:
                 answer = client.post(f"{BASE}/me/sessions", data=form, headers={"Origin": origin})
                 assert answer.status_code == status
 
-    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "X-STRANGE"])
-    def test_every_unsafe_method_needs_the_token(self, console, county, method):
+    def test_every_unsafe_method_needs_the_token(self, console, county):
         with console.client(county.township.clerk) as client:
-            assert client.request(method, f"{BASE}/roster/list").status_code == 403
-            assert client.request(method, f"{BASE}/nonsense").status_code == 403
+            for method in ("POST", "PUT", "PATCH", "DELETE", "PROPFIND", "X-STRANGE"):
+                assert client.request(method, f"{BASE}/roster/list").status_code == 403, method
+                assert client.request(method, f"{BASE}/nonsense").status_code == 403, method
 
     def test_a_replayed_form_token_of_an_ended_session_opens_nothing(self, console, county):
         with console.client(county.township.clerk) as client:
@@ -126,15 +126,6 @@ class TestAddress:
         rules = Security(trusted_proxies=(ip_network("10.0.0.0/8"),))
         monkeypatch.setattr(origins, "settings", lambda: SimpleNamespace(security=rules))
         assert origins.client_address(asked(peer, forwarded)) == address
-
-    def test_the_address_reaches_session_ticket_and_record_of_refusals(self, console, county, owner):
-        with console.client(county.township.clerk) as client:
-            client.get(f"{BASE}/")
-        from admin.middleware import _find
-        from workflows.sessions import Origin
-
-        found = _find(open_session(county.township.clerk), Origin("203.0.113.9"))
-        assert found is not None and found.officer.address == "203.0.113.9"
 
 
 class TestHeaders:
@@ -205,14 +196,13 @@ BODIES = {
 
 
 class TestHostileInput:
-    @pytest.mark.parametrize("body", BODIES)
-    def test_a_broken_body_is_refused_in_words_before_and_after_login(self, console, county, body):
-        headers, content = BODIES[body]
+    def test_a_broken_body_is_refused_in_words_before_and_after_login(self, console, county):
         with console.client(county.township.clerk) as client:
-            for path in (f"{BASE}/clock", f"{BASE}/login", f"{BASE}/me/password"):
-                answer = client.post(path, content=content, headers=headers)
-                assert answer.status_code in (400, 403, 413), path
-                assert "Traceback" not in answer.text and "<h1>" in answer.text
+            for body, (headers, content) in BODIES.items():
+                for path in (f"{BASE}/clock", f"{BASE}/login", f"{BASE}/me/password"):
+                    answer = client.post(path, content=content, headers=headers)
+                    assert answer.status_code in (400, 403, 413), (body, path)
+                    assert "Traceback" not in answer.text and "<h1>" in answer.text
 
     def test_a_nul_in_a_field_is_refused(self, console, county):
         with console.client(county.township.clerk) as client:

@@ -179,21 +179,20 @@ class TestLogin:
         with owner() as session:
             assert session.execute(sa.text("select count(*) from login_sessions")).scalar_one() == 0
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            "update officers set active = false",
-            "update officer_secrets set locked_until = now() + interval '1 h'",
-        ],
-    )
-    def test_a_suspended_or_locked_officer_stays_out(self, console, county, liar, configured, as_, owner, change):
+    def test_a_suspended_or_locked_officer_stays_out(self, console, county, liar, configured, as_, owner):
         configured(liar)
         link(as_, owner, county, liar)
         told(liar)
-        with owner() as session:
-            session.execute(sa.text(change))
-        with console.client() as client:
-            assert there_and_back(client).status_code == 403
+        for change, back in (
+            ("officers set active = false", "officers set active = true"),
+            ("officer_secrets set locked_until = now() + interval '1 h'", "officer_secrets set locked_until = null"),
+        ):
+            with owner() as session:
+                session.execute(sa.text(f"update {change}"))
+            with console.client() as client:
+                assert there_and_back(client).status_code == 403
+            with owner() as session:
+                session.execute(sa.text(f"update {back}"))
 
     def test_no_lie_of_a_provider_is_believed(self, console, county, liar, configured, as_, owner):
         configured(liar)

@@ -100,23 +100,20 @@ class TestFirstLogin:
             assert client.post(f"{BASE}/me/password", data={"csrf_token": "x"}).status_code == 403
             assert client.post(f"{BASE}/logout", data={"csrf_token": token_of(page)}).status_code == 303
 
-    @pytest.mark.parametrize(
-        ("current", "chosen", "again", "words"),
-        [
-            ("wrong", CHOSEN, CHOSEN, "口令或动态口令不正确"),
-            (PASSWORD, CHOSEN, "kanal", "不一致"),
-            (PASSWORD, "kurz", "kurz", "至少 12 个字符"),
-            (PASSWORD, PASSWORD, PASSWORD, "不能与现用或最近用过的口令相同"),
-            (PASSWORD, "passwordpassword", "passwordpassword", "常见口令"),
-        ],
-    )
-    def test_a_bad_new_password_is_refused_in_words(self, console, county, owner, current, chosen, again, words):
+    def test_a_bad_new_password_is_refused_in_words(self, console, county, owner):
         name = fresh(owner, county.township.clerk)
         with console.client() as client:
             log_in(client, name)
-            refused = step(client, "password", current=current, chosen=chosen, again=again)
-            assert refused.status_code in (400, 403) and words in unescape(refused.text)
-            assert chosen not in refused.text and "先" not in refused.headers.get("location", "")
+            for current, chosen, again, words in (
+                ("wrong", CHOSEN, CHOSEN, "口令或动态口令不正确"),
+                (PASSWORD, CHOSEN, "kanal", "不一致"),
+                (PASSWORD, "kurz", "kurz", "至少 12 个字符"),
+                (PASSWORD, PASSWORD, PASSWORD, "不能与现用或最近用过的口令相同"),
+                (PASSWORD, "passwordpassword", "passwordpassword", "常见口令"),
+            ):
+                refused = step(client, "password", current=current, chosen=chosen, again=again)
+                assert refused.status_code in (400, 403) and words in unescape(refused.text), words
+                assert chosen not in refused.text
 
     def test_a_wrong_code_binds_nothing_and_keeps_the_same_secret_on_the_page(self, console, county, owner):
         name = fresh(owner, county.township.clerk, must_change=False)
