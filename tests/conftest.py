@@ -9,6 +9,7 @@
 `PG=15` runs everything on Debian's PostgreSQL 15.
 """
 
+import inspect
 import os
 import shutil
 import tempfile
@@ -134,18 +135,46 @@ def world_template(server: str, database_url: str, keys: Path) -> World:
         return build_world(session)
 
 
+KEPT: dict[str, str] = {}
+"""The clone of each template that the last test has left as it was."""
+COMMITS: list[None] = []
+
+
+@sa.event.listens_for(sa.Engine, "commit")
+def note_commit(_: sa.Connection) -> None:
+    """Remember that something was committed: the test's database can't be used again."""
+    COMMITS.append(None)
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest, server: str, keys: Path) -> Iterator[str]:
-    """A fresh database, cloned; the settings of this process name it. Yields the owner's address."""
+    """A database cloned from the template; the settings of this process name it. Yields the owner's address.
+
+    A test that works in `session` alone leaves nothing behind: the next one of its kind gets the same clone, unless
+    anything was committed. Making one costs more than most tests.
+    """
     inhabited = "county" in request.fixturenames
     request.getfixturevalue("world_template" if inhabited else "database_url")
-    name = f"test_{next(NUMBERS)}"
-    statement(server, f"create database {name} template {WORLD if inhabited else REFERENCE}")
+    template = WORLD if inhabited else REFERENCE
+    reusable = "session" in request.fixturenames and "database" not in direct(request)
+    name = KEPT.pop(template, "") if reusable else ""
+    if not name:
+        name = f"test_{next(NUMBERS)}"
+        statement(server, f"create database {name} template {template}")
     url = address(server, name)
     point_at(url, keys)
+    COMMITS.clear()
     yield url
     forget_engines()
-    statement(server, f"drop database {name} with (force)")
+    if reusable and not COMMITS:
+        KEPT[template] = name
+    else:
+        statement(server, f"drop database {name} with (force)")
+
+
+def direct(request: pytest.FixtureRequest) -> list[str]:
+    """Return the fixtures that the test itself asks for."""
+    return list(inspect.signature(request.function).parameters)
 
 
 @pytest.fixture
