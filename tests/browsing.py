@@ -13,8 +13,8 @@ from tests.conftest import Owner
 from tests.console import COOKIE, open_session, token_of
 
 HERE, HOME = "http://testserver", "/console/"
-UNHASHED = ("login_sessions", "refusals", "session_secrets")
-"""What asking writes by itself: the session of whoever asks and when it was last seen; that something was refused."""
+UNHASHED = ("login_sessions", "session_secrets", "refusals", "changes", "event_links", "event_heads")
+"""What asking writes by itself: the session of whoever asks, that something was refused, and the trail of both."""
 
 
 @asynccontextmanager
