@@ -39,6 +39,8 @@ async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict
 
 async def _answer(form: FormData, step: str, ask: Ask) -> Any:
     value = form.get(ask.name)
+    if value is not None and isinstance(value, UploadFile) != (ask.kind == "file"):  # words for a file, or a file for words
+        raise ReasonMissing(step=step, field=ask.label)
     if isinstance(value, UploadFile):
         content = await value.read()
         if ask.required and not content:
