@@ -31,7 +31,7 @@ from models.officers import ActingOfficer
 from models.projects import SubsidyProject
 from models.sealed_columns import sealed_tables
 from tests.conftest import ROOT, WORLD, address, owner_session, point_at, statement
-from tests.console import COOKIE, open_session, token_of
+from tests.console import ConsoleServer, token_of
 from tests.factories import World, a_line, a_member, an_account
 from tests.money import Money, sandboxes_in
 from tests.workbooks import People, Person, plain
@@ -65,7 +65,7 @@ class Scene:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, by: ActingOfficer) -> httpx.Client:
-        return httpx.Client(base_url=self.base, cookies={COOKIE: open_session(by)}, timeout=60)
+        return ConsoleServer(self.base, None).client(by)
 
     def found(self, text: str) -> set[str]:
         """Return the sown values that stand in a text."""
@@ -191,7 +191,7 @@ def trouble(made: Scene) -> None:
         form = {"csrf_token": token, "q": secret, "number": secret, "bank_name": secret, "reason": secret, "pks": "1"}
         for path in ("/member/search", "/account/search", "/member/form/register", "/member/form/reveal",
                      "/roster/search", "/roster/action/report", "/roster-line/form/stop"):  # fmt: skip
-            client.post(f"{BASE}{path}", data=form)
+            assert client.post(f"{BASE}{path}", data=form).status_code != 403
         client.post(f"{BASE}/login", data={"login": secret, "password": secret, "code": secret})
         client.post(f"{BASE}/member/form/register", data=form | {"number": secret[:-1], "pks": "9" * 30})
 
@@ -246,7 +246,8 @@ class TestControl:
             token = token_of(client.get(f"{BASE}/").text)
             form = {"csrf_token": token, "pks": str(member), "reason": "核对身份证复印件"}
             shown = client.post(f"{BASE}/member/form/reveal", data=form)
-        assert len(scene.found(shown.text)) >= 3
+        assert shown.status_code == 200
+        assert len(scene.found(shown.text)) >= 2
 
     def test_the_dump_is_of_the_county_that_was_sown(self, scene: Scene):
         assert all(name.encode() in dumped(scene) for name in NAMES), "names are stored in plain text, and said so"

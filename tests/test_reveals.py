@@ -19,7 +19,7 @@ from tests.console import running
 from tests.factories import World, a_line, a_roster
 from tests.world import second_account
 from workflows.edges import edge
-from workflows.reveals import RevealsUsedUp, reveal_account, reveal_line, reveal_member
+from workflows.reveals import ReasonPersonal, RevealsUsedUp, reveal_account, reveal_line, reveal_member
 
 WHY = "核对来访群众身份"
 MAY = Permission.MEMBER_REVEAL
@@ -71,6 +71,12 @@ class TestReveal:
             reveal_member(session, session.get_one(Member, line.member_id), by=by, reason=reason)
         with as_(by) as session:
             assert session.exec(select(Reveal)).all() == []
+
+    def test_a_reason_that_quotes_a_number_is_refused(self, line, county: World, as_: As):
+        by = county.township.clerk
+        with pytest.raises(ReasonPersonal), as_(by) as session:
+            member = session.get_one(Member, line.member_id)
+            reveal_member(session, member, by=by, reason=f"核对 {member.id_number}")
 
     def test_a_refused_commit_shows_nothing_without_a_record(self, line, county: World, as_: As):
         by = county.township.clerk

@@ -1,5 +1,6 @@
 """Showing personal data in full: for a reason, no more often than allowed, recorded before it is shown. （第三十条）"""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,14 @@ from policies.permissions import Permission
 from policies.refusals import ReasonMissing, Refused
 
 SHORTEST_REASON = 4
+NUMBERS = re.compile(r"\d{11}")
 EMPTY = "—"
+
+
+class ReasonPersonal(Refused):
+    """查看事由会长期保存，不要写证件号码、账号或手机号。请改写事由后再提交（第三十条）。"""
+
+    status_code = 400
 
 
 class RevealsUsedUp(Refused):
@@ -133,6 +141,8 @@ def _listed(
 def _require_reason(reason: str) -> None:
     if len(reason.strip()) < SHORTEST_REASON:
         raise ReasonMissing(step="查看完整信息", field=f"查看事由（不少于 {SHORTEST_REASON} 个字）")
+    if NUMBERS.search(reason):
+        raise ReasonPersonal
 
 
 def _require_allowance(session: Session) -> None:
