@@ -39,7 +39,7 @@ async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict
 
 async def _answer(form: FormData, step: str, ask: Ask) -> Any:
     value = form.get(ask.name)
-    if value is not None and isinstance(value, UploadFile) != (ask.kind == "file"):  # words for a file, or a file for words
+    if value is not None and isinstance(value, UploadFile) != (ask.kind == "file"):  # words for a file or the reverse
         raise ReasonMissing(step=step, field=ask.label)
     if isinstance(value, UploadFile):
         content = await value.read()
