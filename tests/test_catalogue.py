@@ -14,15 +14,15 @@ from workflows.row_scope import FLOWING, OWN, SECTOR_OF_ITSELF, SECTORED, declar
 REGION_WIDE_KEYS = {("events", "desk_holders")}
 """Links whose key needs no division: a noun and its number are unique over the whole region."""
 
-BOUNDS = "(division_code >= ( SELECT (ticket())[1] AS ticket)) AND (division_code < ( SELECT (ticket())[2] AS ticket))"
-HOLE = '("left"(division_code, 6) <> ( SELECT (ticket())[3] AS ticket))'
+BOUNDS = "(division_code >= ( SELECT (ticket())[1] AS ticket)) AND (division_code < ( SELECT (claims())[2] AS claims))"
+HOLE = '("left"(division_code, 6) <> ( SELECT (claims())[3] AS claims))'
 BANK_BOUNDS = re.compile(
     r"\(division_code >= \( SELECT COALESCE\(NULLIF\(\(ticket\(\)\)\[1\], ''::text\), \(bank_reach\(\)\)\[1\]\)"
     r" AS [a-z\"]+\)\)"
-    r" AND \(division_code < \( SELECT COALESCE\(NULLIF\(\(ticket\(\)\)\[2\], ''::text\), \(bank_reach\(\)\)\[2\]\)"
+    r" AND \(division_code < \( SELECT COALESCE\(NULLIF\(\(claims\(\)\)\[2\], ''::text\), \(bank_reach\(\)\)\[2\]\)"
     r" AS [a-z\"]+\)\)"
-    r" AND \(\"left\"\(division_code, 6\) <> \( SELECT \(ticket\(\)\)\[3\] AS ticket\)\)"
-    r" AND \(\(\( SELECT \(ticket\(\)\)\[5\] AS ticket\) = ''::text\) OR "
+    r" AND \(\"left\"\(division_code, 6\) <> \( SELECT \(claims\(\)\)\[3\] AS claims\)\)"
+    r" AND \(\(\( SELECT \(claims\(\)\)\[5\] AS claims\) = ''::text\) OR "
 )
 """One half-open range and the hole; then, for a bank's post alone, what of it is its own."""
 
@@ -72,7 +72,7 @@ class TestPolicies:
         ).all()
         assert {row.tablename for row in rows} == SECTORED
         assert {row.permissive for row in rows} == {"RESTRICTIVE"}
-        assert all("(ticket())[4]" in row.qual and row.with_check is None for row in rows)
+        assert all("(claims())[4]" in row.qual and row.with_check is None for row in rows)
         with_sector = {name for name in tables() if "sector" in table(name).columns}
         assert with_sector - SECTORED == SECTOR_OF_ITSELF
         assert with_sector - SECTOR_OF_ITSELF <= SECTORED
@@ -160,7 +160,7 @@ class TestLinks:
 
 
 WAYS = {
-    "who acts, from the ticket": "acting_role bank_reach business_day flows_to officer_in_post post_in_force"
+    "who acts, from the ticket": "acting_role bank_reach business_day claims flows_to officer_in_post post_in_force"
     " post_permits posts_of ticket",
     "logging in, and one's own session": "account_state account_unlock address_locked address_unlock code_used"
     " credentials_issue factor_confirm former_passwords_of live_session login_failed login_officer login_succeeded"

@@ -165,7 +165,7 @@ def _differences(table: str, expected: set[tuple[str, str]], found: dict[tuple[s
     yield from (f"表 {table} 缺少策略 {name}" for name, _ in sorted(expected - found.keys()))
     yield from (f"表 {table} 有未登记的策略 {name}" for name, _ in sorted(found.keys() - expected))
     for name, kind in sorted(expected & found.keys()):
-        proof = "flows_to(" if name.startswith("flow_") else "ticket()"
+        proof = "flows_to(" if name.startswith("flow_") else "claims()" if kind == "RESTRICTIVE" else "ticket()"
         if proof not in found[name, kind]:
             yield f"表 {table} 的策略 {name} 不核对凭证"
 

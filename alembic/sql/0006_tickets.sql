@@ -1,45 +1,59 @@
 -- Row scope is proven by a ticket (DESIGN D2): the process signs who acts with which range, PostgreSQL checks the
 -- signature under a key that the application's role can't read. Setting app.ticket by injected SQL sees nothing.
 
--- Whether a post still carries its holder's rights; 0 stands for the platform's own principals.
+-- Whether a post still carries its holder's rights; 0 stands for the platform's own principals. PL/pgSQL keeps its
+-- plans: it is asked once in every statement.
 create function post_in_force(post bigint, delegation bigint) returns boolean
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select post = 0 or exists (
-        select from posts p join officers o on o.id = p.officer_id and o.active
-        where p.id = post and delegation = 0
-            and (p.valid_to is null or p.valid_to >= (
-                select (clock_timestamp() + c.moved_by) at time zone 'Asia/Shanghai' from business_clock c)::date))
-$$;
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    until date;
+begin
+    if post = 0 then
+        return true;
+    end if;
+    select p.valid_to into until from posts p join officers o on o.id = p.officer_id and o.active where p.id = post;
+    return found and delegation = 0 and (until is null or until >= (
+        select (clock_timestamp() + c.moved_by) at time zone 'Asia/Shanghai' from business_clock c)::date);
+end $$;
 
--- 1 from, 2 to, 3 hole (6 digits or ''), 4 sector, 5 bank, 6 officer, 7 person, 8 post, 9 delegation, 10 address.
-create function ticket() returns text[] language plpgsql stable security definer
+-- What the process has signed, null when the signature is nobody's. 1 from, 2 to, 3 hole (6 digits or ''), 4 sector,
+-- 5 bank, 6 officer, 7 person, 8 post, 9 delegation, 10 address.
+create function claims() returns text[] language plpgsql stable parallel safe security definer
     set search_path = pg_catalog, public, pg_temp as $$
 declare
     given constant text := current_setting('app.ticket', true);
-    claims constant text := substr(given, 66);
     secret bytea;
-    said text[];
 begin
     if given is null or given = '' then
         return null;
     end if;
     select k.key into secret from ticket_keys k where k.id = 1;
-    if encode(sha256(secret || sha256(secret || convert_to(claims, 'UTF8'))), 'hex') is distinct from left(given, 64) then
+    if encode(sha256(secret || sha256(secret || convert_to(substr(given, 66), 'UTF8'))), 'hex')
+        is distinct from left(given, 64) then
         return null;
     end if;
-    said := string_to_array(claims, '|');
-    return case when post_in_force(said[8]::bigint, said[9]::bigint) then said end;
+    return string_to_array(substr(given, 66), '|');
+end $$;
+
+-- The claims while the post behind them is in force. A policy asks this for the range's beginning, which decides, and
+-- claims() for the rest: the post is looked up once in a statement.
+create function ticket() returns text[] language plpgsql stable parallel safe security definer
+    set search_path = pg_catalog, public, pg_temp as $$
+declare
+    said constant text[] := claims();
+begin
+    return case when said is not null and post_in_force(said[8]::bigint, said[9]::bigint) then said end;
 end $$;
 
 -- Gives a table its class of row policy and the application's role its rights: ranged, downward, reference, closed.
 create function apply_scope(t text, kind text) returns void language plpgsql as $$
 declare
     inside constant text :=
-        'division_code >= (select (ticket())[1]) and division_code < (select (ticket())[2])'
-        ' and left(division_code, 6) <> (select (ticket())[3])';
+        'division_code >= (select (ticket())[1]) and division_code < (select (claims())[2])'
+        ' and left(division_code, 6) <> (select (claims())[3])';
     above constant text :=
         '(select (ticket())[1]) <> '''' and division_code in (''150000000000'','
-        ' (select left((ticket())[1], 4)) || ''00000000'', (select left((ticket())[1], 6)) || ''000000'')';
+        ' (select left((claims())[1], 4)) || ''00000000'', (select left((claims())[1], 6)) || ''000000'')';
 begin
     execute format('revoke all on %I from yikatong_app', t);
     if kind = 'reference' then

@@ -26,4 +26,5 @@ drop function entitlements_paid(text[]);
 drop function keepers_of(bytea[]);
 drop function advance_clock(interval);
 drop function ticket();
+drop function claims();
 drop function post_in_force(bigint, bigint);

@@ -2,7 +2,7 @@
 -- or one more AND: an OR between two ranges would cost every county its index.
 
 -- The range of a bank's post: its ordinary range is empty, on the tables of the bank desk it is its organisation's.
-create function bank_reach() returns text[] language sql stable security definer
+create function bank_reach() returns text[] language sql stable parallel safe security definer
     set search_path = pg_catalog, public, pg_temp as $$
     select case g.level when 'region' then array['0', ':']
         else array[w.prefix, left(w.prefix, -1) || chr(ascii(right(w.prefix, 1)) + 1)] end
@@ -30,8 +30,8 @@ $$;
 create function apply_sector(t text, own text default '', verb text default 'all') returns void language plpgsql as $$
 begin
     execute format('create policy sector_scope on %I as restrictive for %s to yikatong_app using (%s)', t, verb,
-        case own when '' then '(select (ticket())[4]) in ('''', sector)'
-        else format('(select (ticket())[4]) = '''' or (%s)', own) end);
+        case own when '' then '(select (claims())[4]) in ('''', sector)'
+        else format('(select (claims())[4]) = '''' or (%s)', own) end);
 end $$;
 
 -- An id that flows downward is written only where its owner stands above.
@@ -43,14 +43,14 @@ end $$;
 
 -- Opens verbs of a table to banks: within the bank's reach, and of what is there only what `own` says.
 create function apply_bank_scope(t text, verbs text,
-    own text default 'bank_id = (select nullif((ticket())[5], '''')::bigint)') returns void language plpgsql as $$
+    own text default 'bank_id = (select nullif((claims())[5], '''')::bigint)') returns void language plpgsql as $$
 declare
     verb text;
     inside constant text := format(
         'division_code >= (select coalesce(nullif((ticket())[1], ''''), (bank_reach())[1]))'
-        ' and division_code < (select coalesce(nullif((ticket())[2], ''''), (bank_reach())[2]))'
-        ' and left(division_code, 6) <> (select (ticket())[3])'
-        ' and ((select (ticket())[5]) = '''' or (%s))', own);
+        ' and division_code < (select coalesce(nullif((claims())[2], ''''), (bank_reach())[2]))'
+        ' and left(division_code, 6) <> (select (claims())[3])'
+        ' and ((select (claims())[5]) = '''' or (%s))', own);
 begin
     foreach verb in array string_to_array(verbs, ',') loop
         execute format('drop policy %I on %I', 'scope_' || verb, t);
@@ -66,8 +66,8 @@ create function drop_bank_scope(t text, verbs text) returns void language plpgsq
 declare
     verb text;
     inside constant text :=
-        'division_code >= (select (ticket())[1]) and division_code < (select (ticket())[2])'
-        ' and left(division_code, 6) <> (select (ticket())[3])';
+        'division_code >= (select (ticket())[1]) and division_code < (select (claims())[2])'
+        ' and left(division_code, 6) <> (select (claims())[3])';
 begin
     foreach verb in array string_to_array(verbs, ',') loop
         execute format('drop policy %I on %I', 'scope_' || verb, t);
@@ -110,5 +110,5 @@ select apply_flow('posts', 'officer_id', 'officers');
 
 select apply_bank_scope(t, 'select') from unnest(array['bank_batches', 'disbursements', 'agent_accounts']) t;
 select apply_bank_scope('accounts', 'select',
-    'bank_id = (select nullif((ticket())[5], '''')::bigint) and status <> ''registered''');
+    'bank_id = (select nullif((claims())[5], '''')::bigint) and status <> ''registered''');
 select apply_bank_scope('result_exceptions', 'select', 'batch_id in (select b.id from bank_batches b)');

@@ -46,10 +46,21 @@ create function officer_in_post(wanted bigint, day date, delegation bigint defau
 $$;
 drop function post_in_force(bigint, bigint);
 create function post_in_force(post bigint, delegation bigint) returns boolean
-    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select post = 0 or exists (
-        select from posts p join officers o on o.id = p.officer_id and o.active
-        where p.id = post and delegation = 0
-            and (p.valid_to is null or p.valid_to >= (
-                select (clock_timestamp() + c.moved_by) at time zone 'Asia/Shanghai' from business_clock c)::date))
-$$;
+    language plpgsql stable parallel safe security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    until date;
+begin
+    if post = 0 then
+        return true;
+    end if;
+    select p.valid_to into until from posts p join officers o on o.id = p.officer_id and o.active where p.id = post;
+    return found and delegation = 0 and (until is null or until >= (
+        select (clock_timestamp() + c.moved_by) at time zone 'Asia/Shanghai' from business_clock c)::date);
+end $$;
+create or replace function ticket() returns text[] language plpgsql stable parallel safe security definer
+    set search_path = pg_catalog, public, pg_temp as $$
+declare
+    said constant text[] := claims();
+begin
+    return case when said is not null and post_in_force(said[8]::bigint, said[9]::bigint) then said end;
+end $$;
