@@ -43,7 +43,8 @@ Owner = Callable[[], AbstractContextManager[Session]]
 As = Callable[[ActingOfficer | None], AbstractContextManager[Session]]
 
 
-SLOW_FIRST = ("test_crash", "test_mutations", "test_story", "test_console_chain", "test_launcher", "test_browser")
+SLOW_FIRST = ("test_crash", "test_mutations", "test_story", "test_console_chain", "test_launcher", "test_browser",
+              "test_matrix", "test_concurrency", "test_routes_hostile")  # fmt: skip
 """Files of a minute or more: begun first, so that no worker is left alone with them at the end."""
 
 
