@@ -123,6 +123,8 @@ class ConsoleView(ModelView):
     related: ClassVar[tuple[Related, ...]] = ()
     forms: ClassVar[tuple[Form, ...]] = ()
     headline: ClassVar[tuple[str, ...]] = ()
+    opens: ClassVar[str] = "todo"
+    """The tab a list opens with: one's own work, or "all" for registers that are mostly looked up."""
     total: ClassVar[str] = ""
     order: ClassVar[tuple[str, ...]] = ("-id",)
     file_columns: ClassVar[tuple[str, ...]] = ()

@@ -36,6 +36,7 @@ class DutyPairView(ConsoleView, model=DutyPair):
     """不相容岗位。"""
 
     category, icon = Menu.PEOPLE, "fa-solid fa-scale-balanced"
+    opens = "all"
     permission = P.DUTY_VIEW
     lifecycle = DUTY_PAIR_LIFECYCLE
     verbs = "workflows.duty_pairs"

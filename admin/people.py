@@ -254,6 +254,7 @@ class PostView(ConsoleView, model=Post):
     """岗位。"""
 
     category, icon = Menu.PEOPLE, "fa-solid fa-user-tag"
+    opens = "all"
     permission = P.POST_VIEW
     lifecycle, verbs = POST_LIFECYCLE, "workflows.posts"
     column_list = ["organisation", "role", "sector", "holder", "division_code", "valid_from", "valid_to", "status"]
@@ -296,6 +297,7 @@ class DelegationView(ConsoleView, model=Delegation):
     """委托代办。"""
 
     category, icon = Menu.PEOPLE, "fa-solid fa-handshake"
+    opens = "all"
     permission = P.DELEGATION_VIEW
     lifecycle, verbs = DELEGATION_LIFECYCLE, "workflows.delegations"
     column_list = ["title", "holder", "delegate", "valid_from", "valid_to", "reason", "status"]

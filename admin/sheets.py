@@ -117,7 +117,7 @@ def tab_of(view: ConsoleView, request: Request, by: ActingOfficer) -> str:
         return asked
     searching = "q" in request.query_params or "key" in request.query_params
     mine = view.lifecycle is not None and inbox.waiting(view.model, by) is not None
-    return "todo" if mine and not searching else "all"
+    return view.opens if mine and not searching else "all"
 
 
 def asked_for(view: ConsoleView, request: Request) -> list[Any]:

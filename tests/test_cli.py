@@ -224,6 +224,8 @@ class TestOperation:
         assert code == 1
         assert "✗ 运行模式为 production" in out
         assert "✗ 会话 Cookie 只经 HTTPS 发送" in out
+        assert "✗ 已用 YIKATONG_PUBLIC_URL 登记对外的 HTTPS 地址" in out
+        assert "✗ 审计锚点写在数据目录之外" in out
         assert err.startswith("错误：有 ")
 
 

@@ -46,6 +46,10 @@ def _settings(deploy: bool) -> Iterator[Finding]:
     yield Finding(
         chosen.host in LOOPBACK, f"网页只在本机监听，由反向代理提供 HTTPS（YIKATONG_HOST，当前 {chosen.host}）"
     )
+    public = chosen.security.public_url
+    yield Finding(public.startswith("https://"), "已用 YIKATONG_PUBLIC_URL 登记对外的 HTTPS 地址（否则表单会被拒绝）")
+    outside = not chosen.anchors.is_relative_to(chosen.data_home)
+    yield Finding(outside, "审计锚点写在数据目录之外，最好在另一台机器上（YIKATONG_ANCHORS）")
     urls = {"公安": chosen.police_url, "一体化": chosen.budget_url, "代理银行": chosen.bank_url}
     for name, url in urls.items():
         yield Finding(
