@@ -27,6 +27,7 @@ POLICY = Policy(0, seed_lines())
 STEPPED = [view for view in VIEWS if getattr(view, "lifecycle", None) is not None]
 FORMED = [view for view in VIEWS if getattr(view, "forms", ())]
 DONE = re.compile(r"办理成功 [1-9]")
+FORMS_IN = 6
 NOUNS = ("roster", *BUILDERS, *PLAIN)
 
 BY_SECTOR = ("roster", *BUILDERS)
@@ -124,7 +125,7 @@ def test_the_console_refuses_whatever_lifecycle_and_policy_do_not_allow(county: 
     before = digest(owner)
     asked = asyncio.run(_knock(records, posts, strangers))
     assert changed(before, digest(owner)) == []
-    assert asked > 5000
+    assert asked > 3000
 
 
 async def _knock(records: Records, posts: list[ActingOfficer], strangers: list[ActingOfficer]) -> int:
@@ -157,8 +158,9 @@ def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
             form = {ask.name: answer(ask) for ask in step.asks} | {"pks": keys}
             path = f"{view().identity}/action/{verb.strip('_').replace('_', '-')}"
             yield path, form, ({404} if foreign else {200, 400, 404, 409}) if mine else {403}
-    for view in () if foreign else FORMED:
-        for one in view.forms:
+    forms = [(view, one) for view in () if foreign else FORMED for one in view.forms]
+    for number, (view, one) in enumerate(forms):
+        if number % FORMS_IN == by.post_id % FORMS_IN:  # each form by every sixth post: all ask in the same two lines
             if one.permission not in granted(by) or not one.seats(by):
                 yield f"{view().identity}/form/{one.slug}", {"pks": "1"}, {403}
 
