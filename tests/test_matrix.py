@@ -158,7 +158,7 @@ def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
             form = {ask.name: answer(ask) for ask in step.asks} | {"pks": keys}
             path = f"{view().identity}/action/{verb.strip('_').replace('_', '-')}"
             yield path, form, ({404} if foreign else {200, 400, 404, 409}) if mine else {403}
-    forms = [(view, one) for view in () if foreign else FORMED for one in view.forms]
+    forms = [(view, one) for view in (() if foreign else FORMED) for one in view.forms]
     for number, (view, one) in enumerate(forms):
         if number % FORMS_IN == by.post_id % FORMS_IN:  # each form by every sixth post: all ask in the same two lines
             if one.permission not in granted(by) or not one.seats(by):
