@@ -15,13 +15,18 @@ from models.officers import ACTING, ActingOfficer, acting
 from models.settings import settings
 from models.tickets import ticket_of
 
-TICKET_SQL = "select set_config('app.ticket', %s, true)"
+TICKET_SQL = "select set_config('app.ticket', %s, true), version, stamp from policy_version"
+POLICY = "policy in force"
+"""Where a connection keeps the number and stamp of the policy as its transaction began: one question instead of two."""
 
 
 def _write_ticket(connection: sa.Connection) -> None:
     by = ACTING.get()
-    if by is not None:  # the setting ends with its transaction: a fresh one has none, and nobody sees no row
-        connection.exec_driver_sql(TICKET_SQL, (ticket_of(by),))
+    if by is None:  # the setting ends with its transaction: a fresh one has none, and nobody sees no row
+        connection.info.pop(POLICY, None)
+        return
+    _, version, stamp = connection.exec_driver_sql(TICKET_SQL, (ticket_of(by),)).one()
+    connection.info[POLICY] = (version, stamp)
 
 
 _MADE: list[sa.Engine | AsyncEngine] = []

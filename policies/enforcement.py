@@ -14,6 +14,7 @@ import casbin
 from sqlalchemy import text
 from sqlmodel import Session
 
+from models.database import POLICY
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
 from policies.permissions import Permission
@@ -128,12 +129,13 @@ class Policy:
         return enforcer
 
 
+IN_FORCE = text("select version, stamp from policy_version")
 _in_force: dict[str, Policy] = {}
 
 
 def policy(session: Session) -> Policy:
-    """Return the policy in force, reloaded when its version has changed. Raises PolicyInvalid."""
-    version, stamp = session.execute(text("select version, stamp from policy_version")).one()
+    """Return the policy in force as the transaction began, reloaded when its stamp changed. Raises PolicyInvalid."""
+    version, stamp = session.connection().info.get(POLICY) or session.execute(IN_FORCE).one()
     database = str(session.get_bind().engine.url)
     held = _in_force.get(database)
     if held is None or held.stamp != stamp:
