@@ -1,9 +1,10 @@
 """What scope, decision and event cost: a list page of 50 rows and a transition, with the mechanism on and off.
 
 Both ways in one process, the same requests through the whole application, in turns, on the same rows. Off means: the
-application's role passes row security, no ticket is written, every question about permission, duty and own interest
-is answered with yes at once, no seat and no event is written and no trigger of the tables runs. Logging in, forms and
-pages are the same. A third measure asks for one's own interest in a roster of `rows` lines, against one scan of them.
+application's role passes row security, no ticket is written, every question about permission is answered with yes at
+once, no event is written and no trigger of the tables runs. Logging in, forms, pages and the segregation of duties
+(the seat at the desk, one's own interest) are the same; what those two cost on top is the step's third measure. A
+fourth asks for one's own interest in a roster of `rows` lines, against one scan of them.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ def _waiting(session: Session, world: World) -> list[int]:
     session.execute(sa.text("update warning_rules set enabled = false"))
     member = a_member(session, world)
     an_account(session, member)
-    needed = 2 * REQUESTS * (BLOCK + WARM) // BLOCK
+    needed = 3 * REQUESTS * (BLOCK + WARM) // BLOCK
     made = [
         a_roster(session, world, status=RosterStatus.ON_NOTICE, period=f"P{number}", lines=[a_line(member=member)])
         for number in range(needed)
@@ -77,15 +78,18 @@ def _waiting(session: Session, world: World) -> list[int]:
 
 
 @contextmanager
-def mechanism_off(url: str) -> Iterator[None]:
-    """Take scope, decision and event away until the end of the block."""
+def mechanism_off(url: str, duties: bool) -> Iterator[None]:
+    """Take scope, decision and event away until the end of the block; the duties' questions too unless they stay."""
     _owner(url, f"alter role {APP_ROLE} bypassrls", *(f"alter table {table} disable trigger user" for table in WRITTEN))
     forget_engines()
     yes: dict[Any, Callable[..., Any]] = {
         enforcement.allow: lambda *_, **__: None,
-        interests.require_disinterested: lambda *_, **__: None,
-        moves.hold_desk: lambda *_, **__: None,
     }
+    if not duties:
+        yes |= {
+            interests.require_disinterested: lambda *_, **__: None,
+            moves.hold_desk: lambda *_, **__: None,
+        }
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("workflows", "policies")]
     named = [
         patch.object(module, name, yes[value])
@@ -125,22 +129,22 @@ def _owner(url: str, *statements: str) -> None:
 async def _measure(url: str, world: World, rosters: list[int]) -> dict[str, tuple[float, float]]:
     app = create_app()
     waiting = iter(rosters)
-    times: dict[tuple[str, bool], list[float]] = {}
+    times: dict[tuple[str, str], list[float]] = {}
     for _ in range(REQUESTS // BLOCK):
-        for on in (True, False):
-            if on:
-                await _block(app, world, waiting, times, on)
-            else:
-                with mechanism_off(url):
-                    await _block(app, world, waiting, times, on)
+        await _block(app, world, waiting, times, "on")
+        for off, duties in (("off", True), ("all off", False)):
+            with mechanism_off(url, duties):
+                await _block(app, world, waiting, times, off)
+    median = {name: statistics.median(taken) for name, taken in times.items()}
     return {
-        name: (statistics.median(times[name, True]), statistics.median(times[name, False]))
-        for name in ("mechanism_list", "mechanism_step")
+        "mechanism_list": (median["list", "on"], median["list", "off"]),
+        "mechanism_step": (median["step", "on"], median["step", "off"]),
+        "mechanism_and_duties_step": (median["step", "on"], median["step", "all off"]),
     }
 
 
 async def _block(
-    app: Any, world: World, waiting: Iterator[int], times: dict[tuple[str, bool], list[float]], on: bool
+    app: Any, world: World, waiting: Iterator[int], times: dict[tuple[str, str], list[float]], on: str
 ) -> None:
     clerk, head = _browser(app, world.department.clerk), _browser(app, world.township.head)
     async with clerk, head:
@@ -153,8 +157,8 @@ async def _block(
             form = {"csrf_token": token, "pks": str(next(waiting)), "attested": "yes"}
             return await head.post(f"{ROSTER}/action/endorse", data=form)
 
-        await _timed(page, 200, times.setdefault(("mechanism_list", on), []))
-        await _timed(step, 303, times.setdefault(("mechanism_step", on), []))
+        await _timed(page, 200, times.setdefault(("list", on), []))
+        await _timed(step, 303, times.setdefault(("step", on), []))
 
 
 def _browser(app: Any, officer: Any) -> httpx.AsyncClient:
