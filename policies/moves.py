@@ -83,15 +83,7 @@ def move(
     limit = getattr(fields, "due_on", None)
     facts = ({"due_on": limit.isoformat()} if limit else {}) | (facts or {})
     hold_desk(session, record, step.desk, by, lifecycle.noun)
-    model = type(record)
-    columns = sa.inspect(model, raiseerr=True).columns
-    guard = (columns["id"] == fields.id) & (columns["status"] == before) & (columns["version"] == fields.version)
-    done = session.execute(
-        sa.update(model).where(guard).values(values), execution_options={"synchronize_session": False}
-    )
-    if done.rowcount == 0:  # type: ignore[attr-defined]
-        raise FasterColleague(title=title_of(record))
-    session.refresh(record)
+    _write_step(session, record, values)
     _write_event(
         session,
         record,
@@ -107,6 +99,19 @@ def move(
         facts,
     )
     return record
+
+
+def _write_step(session: Session, record: Any, values: dict[str, Any]) -> None:
+    """Write the step onto the record as it was read. Raises FasterColleague."""
+    model = type(record)
+    columns = sa.inspect(model, raiseerr=True).columns
+    guard = (columns["id"] == record.id) & (columns["status"] == record.status) & (columns["version"] == record.version)
+    done = session.execute(
+        sa.update(model).where(guard).values(values), execution_options={"synchronize_session": False}
+    )
+    if done.rowcount == 0:  # type: ignore[attr-defined]
+        raise FasterColleague(title=title_of(record))
+    session.refresh(record)
 
 
 def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step, moment: datetime) -> dict[str, Any]:

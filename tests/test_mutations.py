@@ -34,8 +34,8 @@ MUTATIONS = (
     Mutation(
         "row policy",
         "alembic/sql/0006_tickets.sql",
-        "'division_code >= (select (ticket())[1]) and division_code < (select (ticket())[2])'",
-        "'division_code < (select (ticket())[2])'",
+        "'division_code >= (select (ticket())[1]) and division_code < (select (claims())[2])'",
+        "'division_code < (select (claims())[2])'",
         "test_an_officer_of_another_county_sees_no_roster",
     ),
     Mutation(
@@ -56,14 +56,14 @@ MUTATIONS = (
         "guarded WHERE",
         "policies/moves.py",
         "sa.update(model).where(guard)",
-        'sa.update(model).where(columns["id"] == fields.id)',
+        'sa.update(model).where(columns["id"] == record.id)',
         "test_of_two_officers_who_act_on_what_they_read_the_second_is_refused",
     ),
     Mutation(
         "token check",
         "admin/middleware.py",
-        "if not genuine(request, form, found.csrf_token):",
-        "if found is None:",
+        "if not genuine(request, form, expected):",
+        "if form is None:",
         "test_a_state_change_without_the_sessions_token_is_refused",
     ),
     Mutation(
