@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from cli.common import console
 from demo.place import at_hand
@@ -73,9 +72,10 @@ def _ask(which: str) -> Founder:
 
 
 def _print(made: list[Credentials]) -> None:
-    table = Table(title="首次登录凭据（仅显示这一次）", title_justify="left")
-    for title in ("登录名", "姓名", "初始口令", "动态口令密钥"):
-        table.add_column(title, no_wrap=True)
+    """Print each on lines of its own: a narrow terminal must not cut a secret that is shown once."""
+    console.print("首次登录凭据（仅显示这一次）")
     for one in made:
-        table.add_row(one.login, one.name, one.password, one.totp_secret)
-    console.print(table)
+        told = {"登录名": one.login, "姓名": one.name, "初始口令": one.password, "动态口令密钥": one.totp_secret}
+        for title, value in told.items():
+            console.print(f"  {title}：{value}", soft_wrap=True, highlight=False, markup=False)
+        console.print()

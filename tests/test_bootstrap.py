@@ -108,7 +108,7 @@ class TestBootstrap:
 
 class TestCommand:
     def test_it_prints_passwords_and_secrets_once_and_then_refuses(self, database, owner: Owner, monkeypatch):
-        monkeypatch.setenv("COLUMNS", "160")
+        monkeypatch.setenv("COLUMNS", "40")
         options = [word for one in founders() for word in
                    ("--login", one.login, "--name", one.name, "--id-number", one.id_number)]  # fmt: skip
         first = CliRunner().invoke(app, ["bootstrap", *options])
@@ -119,8 +119,7 @@ class TestCommand:
         again = CliRunner().invoke(app, ["bootstrap", *options])
         assert isinstance(again.exception, BegunAlready)
 
-    def test_it_asks_for_what_is_not_given(self, database, monkeypatch):
-        monkeypatch.setenv("COLUMNS", "160")
+    def test_it_asks_for_what_is_not_given(self, database):
         answers = "".join(f"{one.login}\n{one.name}\n{one.id_number}\n" for one in founders())
         asked = CliRunner().invoke(app, ["bootstrap"], input=answers)
         assert asked.exit_code == 0 and "anquan.er" in asked.output

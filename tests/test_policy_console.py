@@ -5,7 +5,7 @@ from itertools import product
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from admin.policy_matrix import LEVELS, STATES, edited, matrix
 from models.officers import ActingOfficer
@@ -72,7 +72,7 @@ def draft_in_the_matrix(browser: Browser, console: ConsoleServer, by: ActingOffi
     page.get_by_label("负责人：查看资金支付单", exact=True).select_option("allow")
     page.get_by_label("负责人：负责人审核清册", exact=True).select_option("deny")
     page.get_by_role("button", name="保存到草稿").click()
-    assert page.locator(".is-changed").count() == 2
+    expect(page.locator(".is-changed")).to_have_count(2)
     page.get_by_role("link", name="查看后果并提交").click()
     said = page.locator("main").inner_text()
     assert "4 人获得 order:view；4 人失去 roster:endorse；1 项权限无人持有；0 处冲突" in said
