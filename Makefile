@@ -26,7 +26,7 @@ ifeq ($(PG),15)
 else
 	@$(MAKE) --no-print-directory lint types
 endif
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 story: setup ## 全链条走一遍，逐步打印数字 the whole chain, step by step
 	@$(BIN)/yikatong story

@@ -136,7 +136,7 @@ def prepared(owner: Owner, county: World) -> list[tuple[Race, type[Any], Any]]:
     return found
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(1200)
 def test_exactly_one_of_twenty_wins_each_of_two_hundred_rounds(county: World, owner: Owner):
     rounds = prepared(owner, county)
     ready = Barrier(THREADS)
