@@ -37,6 +37,9 @@ SHOTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("bulletins", "/console/bulletin/list", ""),
         ),
     ),
+    ("pingtai.security_admin", (("policy", "/console/policy/matrix?kind=finance&level=county&noun=roster", ""),)),
+    ("pingtai.audit_admin", (("audit", "/console/audit", ""),)),
+    ("aohan.nongxin.clerk", (("bank-desk", "/console/", ""),)),
 )
 
 
