@@ -214,7 +214,7 @@ class TestOtherCounties:
 
 class TestGets:
     def test_a_get_never_changes_anything(self, console, county, filled, owner):
-        for officer in (county.township.clerk, county.finance.reviewer):
+        for officer in (county.township.clerk, county.township.head, county.department.clerk, county.finance.reviewer):
             with console.client(officer) as client:
                 client.get(f"{BASE}/")
                 before = fingerprint(owner)
