@@ -1,0 +1,1 @@
+-- What one step asks of the database (0015).

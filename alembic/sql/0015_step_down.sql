@@ -1,0 +1,1 @@
+-- The functions as they were before 0015.
