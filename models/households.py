@@ -21,6 +21,35 @@ class MemberStatus(Labelled):
     MOVED = "moved", "迁出"
 
 
+class HouseholdStatus(Labelled):
+    """Whether a household is kept on."""
+
+    ACTIVE = "active", "在册"
+    CLOSED = "closed", "撤销"
+
+
+class HukouKind(Labelled):
+    """The kind of a household's registration."""
+
+    RURAL = "rural", "农业（农牧区）户口"
+    URBAN = "urban", "非农业（城镇）户口"
+    RESIDENT = "resident", "居民户口"
+    COLLECTIVE = "collective", "集体户口"
+    UNKNOWN = "unknown", "未登记"
+
+
+class AssetKind(Labelled):
+    """The production assets a household is registered with. （第十一条）"""
+
+    CONTRACTED_LAND = "contracted_land", "承包耕地"
+    LEASED_IN = "leased_in", "流入耕地"
+    LEASED_OUT = "leased_out", "流出耕地"
+    EXCLUDED_LAND = "excluded_land", "不予补贴耕地"
+    GRASSLAND = "grassland", "承包草原"
+    FOREST = "forest", "林地"
+    LIVESTOCK = "livestock", "牲畜"
+
+
 class IdentityOutcome(Labelled):
     """The answer of the police network check. （第十六条第一项）"""
 
@@ -46,12 +75,25 @@ class Household(Table, table=True):
     group_name: str = column("村民小组", "")
     address: str = column("住址", "", mask="address")
     reviewed_on: date | None = column("最近复核日期", None, nullable=True)
+    hukou_kind: HukouKind = column(
+        "户口性质", HukouKind.UNKNOWN, sa_type=enum_type(HukouKind), server_default="unknown"
+    )
+    status: HouseholdStatus = column(
+        "户状态", HouseholdStatus.ACTIVE, sa_type=enum_type(HouseholdStatus), server_default="active"
+    )
+    closed_on: date | None = column("撤销日期", None, nullable=True)
+    version: int = column("版本", 1, server_default="1")
+    change_id: int = column("最近变更", 0, sa_type=sa.BigInteger, server_default="0", help="写入本行的变更单")
 
     __table_args__ = (sa.UniqueConstraint("division_code", "id"), county_check())
 
 
 class Member(Table, table=True):
-    """One person of a household; the ID number is unique over the whole region."""
+    """One person of a household; the ID number of a current record is unique over the whole region. （第十一条）
+
+    Whoever moves to another township gets a new record there under the same `person`; the former one stays for what
+    was paid under it.
+    """
 
     __tablename__ = "members"
     __title__: ClassVar[str] = "家庭成员"
@@ -69,7 +111,7 @@ class Member(Table, table=True):
     name: str = column("姓名", mask="name")
     name_key: str = column("姓名比对键", help="规范化后的姓名，仅供比对")
     id_number: str = column("身份证号", sa_type=Sealed, mask="id")
-    id_index: bytes = column("身份证盲索引", sa_type=BlindIndex, unique=True)
+    id_index: bytes = column("身份证盲索引", sa_type=BlindIndex)
     birth_date: date = column("出生日期")
     sex: str = column("性别", help="GB/T 2261.1")
     relation: str = column("与户主关系", help="GB/T 4761")
@@ -83,9 +125,19 @@ class Member(Table, table=True):
         "核查结果", None, sa_type=enum_type(IdentityOutcome), nullable=True
     )
     identity_checked_at: datetime | None = moment("核查时间")
+    police_died_on: date | None = column("公安登记死亡日期", None, nullable=True, help="核查结果，死亡登记须经变更审核")
+    left_on: date | None = column("离户日期", None, nullable=True, help="迁出、并入他人记录的日期")
+    current: bool = column(
+        "现存记录", True, server_default=sa.true(), help="否：已迁往其他苏木乡镇或已并入同一人的另一条记录，仅供查询"
+    )
+    merged_into: int | None = column("并入记录", None, sa_type=sa.BigInteger, nullable=True)
+    version: int = column("版本", 1, server_default="1")
+    change_id: int = column("最近变更", 0, sa_type=sa.BigInteger, server_default="0", help="写入本行的变更单")
 
     __table_args__ = (
         sa.UniqueConstraint("division_code", "id"),
+        sa.Index("uq_members_id_index", "id_index", unique=True, postgresql_where=sa.text("current")),
+        sa.Index("ix_members_person", "person"),
         sa.ForeignKeyConstraint(["division_code", "household_id"], ["households.division_code", "households.id"]),
         sa.Index("ix_members_household", "division_code", "household_id"),
         county_check(),
@@ -102,11 +154,14 @@ class Asset(Table, table=True):
     division_code: str = division("苏木乡镇")
     county_code: str = division("旗县")
     household_id: int = column("户", sa_type=sa.BigInteger)
-    kind: str = column("种类", help="contracted_land、leased_in、leased_out、excluded_land、grassland、livestock")
+    kind: AssetKind = column("种类", sa_type=enum_type(AssetKind))
     quantity: Decimal = column("数量", sa_type=sa.Numeric(14, 3))
     unit: str = column("单位", "亩")
     as_of: date = column("登记日期")
     source: str = column("来源", "")
+    certificate_number: str = column("权证号", "", server_default="")
+    ended_on: date | None = column("注销日期", None, nullable=True)
+    change_id: int = column("最近变更", 0, sa_type=sa.BigInteger, server_default="0", help="写入本行的变更单")
 
     __table_args__ = (
         sa.ForeignKeyConstraint(["division_code", "household_id"], ["households.division_code", "households.id"]),

@@ -54,6 +54,7 @@ PREPARED_AND_JUDGED = (
     ("refund:prepare", "refund:release"),
     ("rule:save", "rule:enable"),
     ("bank_reply:prepare", "bank_reply:confirm"),
+    ("registry_change:propose", "registry_change:approve"),
 )
 """One prepares, another judges: never two permissions of one post, nor of one person's posts in one organisation."""
 

@@ -70,6 +70,11 @@ class Permission(Labelled):
     REFUND_RELEASE = "refund:release", "复核退款单"
     REFUND_VIEW = "refund:view", "查看退款单"
     REVEAL_VIEW = "reveal:view", "查看明文查看记录"
+    REGISTRY_CHANGE_APPROVE = "registry_change:approve", "复核基础信息变更"
+    REGISTRY_CHANGE_PROPOSE = "registry_change:propose", "提出基础信息变更"
+    REGISTRY_CHANGE_VIEW = "registry_change:view", "查看基础信息变更"
+    REGISTRY_TASK_SETTLE = "registry_task:settle", "处理基础信息待办"
+    REGISTRY_TASK_VIEW = "registry_task:view", "查看基础信息待办"
     ROSTER_CHECK = "roster:check", "核查清册"
     ROSTER_EDIT = "roster:edit", "调整清册明细"
     ROSTER_ENDORSE = "roster:endorse", "负责人审核清册"
@@ -118,6 +123,8 @@ NOUN_TITLES = {
     "post": "岗位",
     "project": "补贴项目",
     "refund": "退款单",
+    "registry_change": "基础信息变更",
+    "registry_task": "基础信息待办",
     "reveal": "明文查看",
     "roster": "发放清册",
     "rule": "预警规则",

@@ -232,9 +232,8 @@ KEEP_ON_LINES = text(
 KEEP_ON_MEMBERS = text(
     """
     update members m set identity_outcome = a.outcome, identity_checked_at = :moment,
-        died_on = case a.outcome when 'dead' then coalesce(a.died, m.died_on) when 'match' then null else m.died_on end,
-        status = case when a.outcome = 'dead' then 'dead'
-            when a.outcome = 'match' and m.status = 'dead' then 'alive' else m.status end
+        police_died_on = case a.outcome when 'dead' then coalesce(a.died, m.police_died_on) when 'match' then null
+            else m.police_died_on end
     from unnest(cast(:ids as bigint[]), cast(:outcomes as text[]), cast(:deaths as date[])) as a (id, outcome, died)
     where m.division_code = :division and m.id = a.id
     """

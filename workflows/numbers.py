@@ -9,15 +9,18 @@ from models.base import Table
 from policies.clock import today
 
 DIGITS = 4
+COUNTY, TOWNSHIP = 6, 9
+"""The digits of a code that name the county, and the township."""
 
 
 def next_numbers(session: Session, model: type[Table], letters: str, division_code: str, count: int = 1) -> list[str]:
-    """Return the next numbers of a kind of record in a county on this day, e.g. ZF150430202611240001.
+    """Return the next numbers of a kind of record in a county or township on this day, e.g. ZF150430202611240001.
 
     The lock of the prefix is held until the transaction ends, so that nobody else takes the same number.
     """
     fields: Any = model
-    prefix = f"{letters}{division_code[:6]}{today(session):%Y%m%d}"
+    place = division_code[: TOWNSHIP if division_code[COUNTY:TOWNSHIP].strip("0") else COUNTY]
+    prefix = f"{letters}{place}{today(session):%Y%m%d}"
     session.execute(text("select pg_advisory_xact_lock(hashtext(:prefix))"), {"prefix": prefix})
     last = session.exec(
         select(func.max(col(fields.number))).where(

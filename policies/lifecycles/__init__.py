@@ -10,6 +10,8 @@ from models.failures import Failure, Refund
 from models.officers import Post
 from models.payment_orders import PaymentOrder
 from models.policy_changes import PolicyChange
+from models.registry_changes import RegistryChange
+from models.registry_tasks import RegistryTask
 from models.rosters import Roster
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
@@ -20,6 +22,8 @@ from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
 from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
+from policies.lifecycles.registry_changes import REGISTRY_CHANGE_LIFECYCLE
+from policies.lifecycles.registry_tasks import REGISTRY_TASK_LIFECYCLE
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 
 LIFECYCLES: dict[type[Table], Lifecycle] = {
@@ -34,6 +38,8 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     Post: POST_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
+    RegistryChange: REGISTRY_CHANGE_LIFECYCLE,
+    RegistryTask: REGISTRY_TASK_LIFECYCLE,
     Roster: ROSTER_LIFECYCLE,
 }
 

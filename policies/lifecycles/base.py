@@ -21,6 +21,7 @@ class Desk(Labelled):
 
     TOWNSHIP_CLERK = "township_clerk", "乡镇经办"
     TOWNSHIP_HEAD = "township_head", "乡镇负责人"
+    TOWNSHIP_KEEPER = "township_keeper", "乡镇信息管理"
     DEPARTMENT_CLERK = "department_clerk", "主管部门经办"
     DEPARTMENT_REVIEWER = "department_reviewer", "主管部门审核"
     FINANCE_CLERK = "finance_clerk", "财政经办"
@@ -38,12 +39,18 @@ class Desk(Labelled):
 
     def seats(self, by: ActingOfficer) -> bool:
         """Tell whether the officer's post sits at this desk; the platform's and the banks' at any level."""
-        kind, level, role = self.post
-        return (by.kind, by.role) == (kind, role) and (by.level == level or kind in _ANY_LEVEL)
+        kind, level, _ = self.post
+        return by.kind == kind and by.role in self.roles and (by.level == level or kind in _ANY_LEVEL)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Return every role that sits here: at the registry's desk the 专职管理岗 beside the clerk. （第三十一条）"""
+        return (self.post[2], *_ALSO.get(self, ()))
 
 
 _POSTS = {
     Desk.TOWNSHIP_CLERK: (OrganisationKind.TOWNSHIP, Level.TOWNSHIP, Role.CLERK),
+    Desk.TOWNSHIP_KEEPER: (OrganisationKind.TOWNSHIP, Level.TOWNSHIP, Role.CLERK),
     Desk.TOWNSHIP_HEAD: (OrganisationKind.TOWNSHIP, Level.TOWNSHIP, Role.HEAD),
     Desk.DEPARTMENT_CLERK: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.CLERK),
     Desk.DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.REVIEWER),
@@ -55,6 +62,7 @@ _POSTS = {
     Desk.SECURITY_ENABLER: (OrganisationKind.PLATFORM, Level.REGION, Role.SECURITY_ADMIN),
     Desk.SYSTEM_KEEPER: (OrganisationKind.PLATFORM, Level.REGION, Role.SYSTEM_ADMIN),
 }
+_ALSO = {Desk.TOWNSHIP_KEEPER: (Role.REGISTRAR,)}
 _ANY_LEVEL = frozenset((OrganisationKind.PLATFORM, OrganisationKind.BANK))
 
 

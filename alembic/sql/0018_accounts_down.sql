@@ -1,0 +1,2 @@
+-- Accounts change by two people, and in bulk: undone.
+select 1;

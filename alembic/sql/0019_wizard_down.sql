@@ -1,0 +1,2 @@
+-- Import of the registry from workbooks: undone.
+select 1;

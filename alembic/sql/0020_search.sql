@@ -1,0 +1,2 @@
+-- Search of the registry at ten million people.
+select 1;

@@ -1,0 +1,2 @@
+-- Search of the registry at ten million people: undone.
+select 1;

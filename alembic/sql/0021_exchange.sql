@@ -1,0 +1,2 @@
+-- Exchange with the twelve bodies of Article 29.
+select 1;

@@ -1,0 +1,2 @@
+-- Yearly review of every household.
+select 1;

@@ -1,0 +1,2 @@
+-- Yearly review of every household: undone.
+select 1;

@@ -1,0 +1,2 @@
+-- Identity checks of the registry.
+select 1;

@@ -1,0 +1,2 @@
+-- Identity checks of the registry: undone.
+select 1;
