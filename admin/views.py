@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from admin.accounts import AccountView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.handover import HandoverView, OwnView, RegistrarsView
-from admin.households import AccountView, HouseholdView, MemberView
+from admin.households import HouseholdView, MemberView
 from admin.imports import RosterImportView
 from admin.money import (
     BankBatchView,
