@@ -13,6 +13,7 @@ from models.base import DivisionCode, Labelled, Table
 from models.crypto import Sealed
 from models.warnings import Light
 from policies.clock import ZONE
+from policies.codes import ETHNICITIES, RELATIONS, SEXES
 from policies.identities import mask_card, mask_id, mask_name, mask_phone
 from policies.permissions import Permission
 from policies.refusals import Refused
@@ -46,13 +47,9 @@ WORDS: dict[str, dict[str, str]] = {
         "verified": "验证通过", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
         "name_differs": "户名不符", "paid": "发放成功", "failed": "发放失败", "pending": "处理中",
     },
-    "relation": {
-        "01": "本人", "02": "户主", "10": "配偶", "20": "子", "30": "女", "51": "父亲", "52": "母亲",
-    },
-    "sex": {"1": "男", "2": "女"},
-    "ethnicity": {
-        "01": "汉族", "02": "蒙古族", "03": "回族", "11": "满族", "31": "达斡尔族", "45": "鄂温克族", "52": "鄂伦春族",
-    },
+    "relation": dict(RELATIONS),
+    "sex": dict(SEXES),
+    "ethnicity": dict(ETHNICITIES),
     "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},
     "permissions": {one.value: one.label for one in Permission} | {"": "全部权限"},
     "asset_kind": {
@@ -60,7 +57,7 @@ WORDS: dict[str, dict[str, str]] = {
         "grassland": "草原", "livestock": "牲畜",
     },
 }  # fmt: skip
-"""What stored codes are called; the national code tables (GB/T 2261.1, 4761, 3304) in part."""
+"""What stored codes are called."""
 
 
 def _mask_address(text: str) -> str:
