@@ -114,7 +114,7 @@ class Attachment(Table, table=True):
     noun: str = column("对象", help="registry_change、household、member")
     record_id: int = column("记录", sa_type=sa.BigInteger)
     kind: DocumentKind = column("材料种类", sa_type=enum_type(DocumentKind))
-    file_id: int = column("文件", sa_type=sa.BigInteger, foreign_key="stored_files.id")
+    file_id: int = column("文件", sa_type=sa.BigInteger)
     file_name: str = column("文件名")
     media_type: str = column("类型", help="按文件内容识别，不按扩展名")
     size: int = column("大小", unit="字节", sa_type=sa.BigInteger)

@@ -21,6 +21,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "events": {"noun": "roster"},
     "jobs": {"roster_id": MARK},
     "notice_periods": {"notice_days": 7},
+    "registry_tasks": {"member_id": MARK},
 }
 """What a table insists on beyond its types, or what another table's policy looks for."""
 
@@ -39,11 +40,14 @@ RANGED, DOWNWARD = of(RowScope.RANGE), of(RowScope.DOWNWARD)
 SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
-    "changes", "desk_holders", "event_archives", "event_heads", "event_links", "events", "journal_entries",
-    "login_sessions", "openid_identities", "postings", "refusals", "reveals",
+    "attachments", "changes", "desk_holders", "event_archives", "event_heads", "event_links", "events", "journal_entries",
+    "login_sessions", "openid_identities", "postings", "refusals",
+    "residences", "reveals",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
-NEVER_INSERTED = {"changes", "event_archives", "event_heads", "event_links", "login_sessions", "openid_identities"}
+NEVER_INSERTED = {
+    "changes", "event_archives", "event_heads", "event_links", "login_sessions", "openid_identities", "residences",
+}  # fmt: skip
 """Scoped tables that only functions and triggers write."""
 
 

@@ -233,7 +233,6 @@ def _attachments() -> None:
         sa.Column("added_by", sa.BigInteger(), nullable=False, comment="上传人"),
         sa.Column("added_at", postgresql.TIMESTAMP(timezone=True), nullable=False, comment="上传时间"),
         sa.CheckConstraint("county_code = left(division_code, 6) || '000000'", name=op.f("ck_attachments_county")),
-        sa.ForeignKeyConstraint(["file_id"], ["stored_files.id"], name=op.f("fk_attachments_file_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
     )
     op.create_index("ix_attachments_record", "attachments", ["division_code", "noun", "record_id"], unique=False)
