@@ -10,13 +10,20 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from admin.reading import as_nobody, coming, form_of
+from models.registry_changes import DocumentKind
 from policies.lifecycles import Ask
 from policies.refusals import ReasonMissing, Refused
 from workflows import logins
+from workflows.attachments import Evidence
 from workflows.edges import note_refusal
 
 LARGEST = Decimal(10) ** 8
 """More than any quantity or standard: beyond it stands a typing error."""
+
+EVIDENCE_ROWS = 3
+"""Documents of so many kinds at once; each kind takes several pages."""
+
+ROW_DIGITS = 18
 
 ARGON = anyio.CapacityLimiter(2)
 """Argon2 is slow on purpose: never more than two at once, never on the event loop."""
@@ -38,6 +45,10 @@ async def answers_of(request: Request, step: str, asks: tuple[Ask, ...]) -> dict
 
 
 async def _answer(form: FormData, step: str, ask: Ask) -> Any:
+    if ask.kind == "evidence":
+        return await _evidence(form, step, ask)
+    if ask.kind in _GROUPS:
+        return _GROUPS[ask.kind](form, step, ask)
     value = form.get(ask.name)
     if value is not None and isinstance(value, UploadFile) != (ask.kind == "file"):  # words for a file or the reverse
         raise ReasonMissing(step=step, field=ask.label)
@@ -50,8 +61,6 @@ async def _answer(form: FormData, step: str, ask: Ask) -> Any:
         if ask.required and value != "yes":
             raise ReasonMissing(step=step, field=ask.label)
         return value == "yes"
-    if ask.kind == "choices":
-        return _several(form, step, ask)
     text = (value or "").strip().replace("\x00", "")
     if ask.required and not text:
         raise ReasonMissing(step=step, field=ask.label)
@@ -69,7 +78,56 @@ def _several(form: FormData, step: str, ask: Ask) -> list[str]:
     return chosen
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"number": Decimal, "integer": int, "date": date.fromisoformat}
+def _rows(form: FormData, step: str, ask: Ask) -> list[int]:
+    """Return the records that were ticked, by number."""
+    chosen = [_row(str(item), step, ask) for item in form.getlist(ask.name)]
+    if ask.required and not chosen:
+        raise ReasonMissing(step=step, field=ask.label)
+    return chosen
+
+
+def _each(form: FormData, step: str, ask: Ask) -> dict[int, str]:
+    """Return what was chosen for every record: fields named after the question and the record's number."""
+    chosen = {
+        _row(name.removeprefix(f"{ask.name}."), step, ask): str(value)
+        for name, value in form.multi_items()
+        if name.startswith(f"{ask.name}.") and value
+    }
+    if (ask.required and not chosen) or not set(chosen.values()) <= set(dict(ask.choices)):
+        raise ReasonMissing(step=step, field=ask.label)
+    return chosen
+
+
+def _row(text: str, step: str, ask: Ask) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= ROW_DIGITS):
+        raise ReasonMissing(step=step, field=ask.label)
+    return int(text)
+
+
+async def _evidence(form: FormData, step: str, ask: Ask) -> tuple[Evidence, ...]:
+    """Return the documents that were uploaded, each with its kind; what they are is told by their content."""
+    found = []
+    for row in range(1, EVIDENCE_ROWS + 1):
+        kind = str(form.get(f"{ask.name}_kind.{row}", ""))
+        for upload in form.getlist(f"{ask.name}.{row}"):
+            if not isinstance(upload, UploadFile) or (kind and kind not in set(DocumentKind)):
+                raise ReasonMissing(step=step, field=ask.label)
+            content = await upload.read()
+            if content or upload.filename:
+                found.append(Evidence(upload.filename or "", content, DocumentKind(kind or DocumentKind.OTHER)))
+    if ask.required and not found:
+        raise ReasonMissing(step=step, field=ask.label)
+    return tuple(found)
+
+
+_GROUPS: dict[str, Callable[[FormData, str, Ask], Any]] = {"choices": _several, "rows": _rows, "each": _each}
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "number": Decimal,
+    "integer": int,
+    "row": lambda text: int(text) if len(text) <= ROW_DIGITS else int(""),
+    "date": date.fromisoformat,
+}
 
 
 def _read(text: str, step: str, ask: Ask) -> Any:

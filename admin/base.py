@@ -5,7 +5,7 @@ the model, the lifecycle and the view declare; views are read-only, verbs are wo
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -48,9 +48,16 @@ class Related:
     own: str = "id"
     """The column of the record that `key` refers to."""
     total: str = ""
+    within: Callable[[Any], Any] | None = None
+    """The condition on `model` instead of its key, made from the record."""
+    where: tuple[Any, ...] = ()
+    """Conditions beyond the key."""
+    together: bool = False
+    """The rows lie in the record's own division: said to PostgreSQL, so that it finds them by their index."""
 
 
 Choices = Callable[[Session, ActingOfficer, Any], Sequence[tuple[str, str]]]
+Present = Callable[[Session, ActingOfficer, Any], Mapping[str, str]]
 
 
 class Menu(StrEnum):
@@ -99,6 +106,12 @@ class Form:
     """Which posts the form is for, beyond the permission."""
     filled: tuple[str, ...] = ()
     """The fields that begin with what the record's columns of that name hold."""
+    present: Present | None = None
+    """What else the fields begin with, by their names."""
+    notes: Present | None = None
+    """What stands beside the fields as it is now, masked, by their names."""
+    group: str = ""
+    """The menu of the page's head that holds the form; empty: a button of its own."""
 
     def offered(self, granted: frozenset[str], by: ActingOfficer, record: Any = None) -> bool:
         """Tell whether the officer may use the form now: the predicate of the button and of the route."""
@@ -122,6 +135,8 @@ class ConsoleView(ModelView):
     filters: ClassVar[tuple[str, ...]] = ()
     related: ClassVar[tuple[Related, ...]] = ()
     forms: ClassVar[tuple[Form, ...]] = ()
+    makers: ClassVar[tuple[tuple[Form, ...], ...]] = ()
+    """Forms of other views that make records of this one: what a page says when it has just been made."""
     headline: ClassVar[tuple[str, ...]] = ()
     opens: ClassVar[str] = "todo"
     """The tab a list opens with: one's own work, or "all" for registers that are mostly looked up."""
@@ -255,6 +270,10 @@ class ConsoleView(ModelView):
 
     def extra(self, session: Session, record: Any, by: ActingOfficer, granted: frozenset[str]) -> dict[str, Any]:
         """Return what a record page of its own template needs beyond the common page."""
+        return {}
+
+    def panel(self, session: Session, request: Request, record: Any, tab: str) -> dict[str, Any]:
+        """Return what the open tab of an own template needs."""
         return {}
 
     def row(self, record: Any, fields: Sequence[FieldView], divisions: dict[str, str]) -> list[Cell]:

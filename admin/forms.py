@@ -1,6 +1,7 @@
 """Verbs that are no steps: page with fields (GET) → POST with token → workflow; a refusal keeps what was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -15,10 +16,27 @@ from admin.base import ConsoleView, Form
 from admin.reading import doing, form_of, reading, who
 from admin.targets import Target
 from models.base import Table
+from policies.lifecycles import Ask
 from policies.refusals import Refused
 from workflows.blockers import Blocker, blockers
 from workflows.files import Download
 from workflows.reveals import Revealed
+
+ABOUT = {
+    "DocumentNotKnown": "evidence",
+    "DocumentTooBig": "evidence",
+    "TooManyDocuments": "evidence",
+    "EffectiveLater": "effective_on",
+}
+"""The field that a refusal is about when it names none itself."""
+
+
+@dataclass(frozen=True, repr=False)
+class Shown:
+    """A page that a verb makes: shown once, kept nowhere."""
+
+    template: str
+    content: dict[str, Any]
 
 
 def ask_form(form: Form) -> Callable[..., Any]:
@@ -36,17 +54,17 @@ async def _page(
 ) -> Response:
     by, granted = who(request), view.granted(request)
 
-    def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any]]:
+    def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any], Mapping[str, str], Mapping[str, str]]:
         record = view.find(session, by, key) if form.on_record else None
         choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
         shown = blockers(session, record, by) if record is not None and not form.asks else []
-        return record, shown, choices
+        present = form.present(session, by, record) if form.present and refusal is None else {}
+        return record, shown, choices, present, form.notes(session, by, record) if form.notes else {}
 
-    record, found, choices = await reading(question)
-    if refusal is None and record is not None:
-        given = {name: str(getattr(record, name) or "") for name in form.filled} | {
-            name: typed for name, typed in given.items() if typed
-        }
+    record, found, choices, present, notes = await reading(question)
+    if refusal is None:
+        held = {name: str(getattr(record, name) or "") for name in form.filled} if record is not None else {}
+        given = held | present | {name: typed for name, typed in given.items() if typed}
     if not form.offered(granted, by, record):
         raise HTTPException(403, f"您当前的岗位（{by.post}）现在不能办理“{form.label}”（第二十三条）。")
     return await pages.render(
@@ -58,6 +76,8 @@ async def _page(
         asks=form.asks,
         choices=choices,
         given=given,
+        notes=notes,
+        wrong=field_of(form.asks, refusal),
         message="" if refusal is None else str(refusal),
         targets=[Target(record, view.title(record), None, found)] if record is not None else [],
         consequence=form.consequence,
@@ -87,6 +107,8 @@ def do_form(form: Form) -> Callable[..., Any]:
             return await _refused(self, request, form, key, refusal, back)
         if isinstance(made, Revealed):
             return await pages.render(request, "revealed", title=made.title, revealed=made, back=back)
+        if isinstance(made, Shown):
+            return await pages.render(request, made.template, title=form.label, view=self, back=back, **made.content)
         if isinstance(made, Download):
             disposition = f"attachment; filename*=UTF-8''{quote(made.name)}"
             return Response(made.content, media_type=made.media_type, headers={"Content-Disposition": disposition})
@@ -99,13 +121,30 @@ async def _refused(view: ConsoleView, request: Request, form: Form, key: str, re
     """Say why on the form itself, with what was typed; without fields on a page of its own."""
     if not form.asks:
         return await pages.refused(request, refusal, [("返回", back)])
-    secret = ("password", "file")
-    typed = {ask.name: ",".join(map(str, form_of(request).getlist(ask.name))) for ask in form.asks}
-    typed |= {ask.name: "" for ask in form.asks if ask.kind in secret}
+    typed = typed_in(request, form.asks)
     try:
         return await _page(view, request, form, key, typed, refusal)
     except (HTTPException, Refused):  # the form is no longer offered: the first refusal is the one that counts
         return await pages.refused(request, refusal, [("返回", back)])
+
+
+def typed_in(request: Request, asks: Sequence[Ask]) -> dict[str, str]:
+    """Return what was typed, for the same form again; passwords and files a browser must be given anew."""
+    secret = [ask.name for ask in asks if ask.kind in ("password", "file")]
+    given: dict[str, list[str]] = {}
+    for name, value in form_of(request).multi_items():
+        if isinstance(value, str) and not name.startswith(("csrf_token", "pks", "password", *secret)):
+            given.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in given.items()}
+
+
+def field_of(asks: Sequence[Ask], refusal: Refused | None) -> str:
+    """Return the field that a refusal is about: the one it names, or the one its class says it asks of."""
+    if refusal is None:
+        return ""
+    named = str(refusal.fields.get("field", ""))
+    about = ABOUT.get(type(refusal).__name__, "")
+    return next((ask.name for ask in asks if (named and named.startswith(ask.label)) or ask.name == about), "")
 
 
 async def _back(view: ConsoleView, request: Request, key: str) -> str:

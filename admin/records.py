@@ -102,7 +102,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             days_left=inbox.days_left(session, day, {due}).get(due) if due else None,
             turn=inbox.turn(record),
             done=done_of(view, request),
-            extra=view.extra(session, record, by, granted),
+            extra=view.extra(session, record, by, granted) | view.panel(session, request, record, open_tab),
         )
 
     return await reading(question)
@@ -135,7 +135,9 @@ def _facts(
 
 def _where(related: Related, record: Any) -> Any:
     model: Any = related.model
-    return getattr(model, related.key) == getattr(record, related.own)
+    own = related.within(record) if related.within else getattr(model, related.key) == getattr(record, related.own)
+    here = (model.division_code == record.division_code,) if related.together else ()
+    return sa.and_(own, *here, *related.where)
 
 
 def _row_url(view: ConsoleView | None, row: Any) -> str:
@@ -212,4 +214,5 @@ def done_of(view: ConsoleView, request: Request) -> str:
                 return step.label
     links = [related.link for related in view.related if related.link]
     rows = [request.app.state.console.view_of(link) for link in links]
-    return next((form.label for one in (view, *rows) for form in one.forms if form.slug == slug), "")
+    own = next((form.label for one in (view, *rows) if one for form in one.forms if form.slug == slug), "")
+    return own or next((form.label for one in view.makers for form in one if form.slug == slug), "")
