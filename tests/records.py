@@ -19,6 +19,8 @@ from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrderStatus
 from models.policy_changes import PolicyChange, PolicyChangeStatus
+from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
+from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import RosterLine, RosterStatus
 from policies.clock import now, today
 from policies.lifecycles import Desk
@@ -165,9 +167,38 @@ def a_bank_reply_in(session: Session, county: World, status: Any) -> BankReply:
     return reply
 
 
+def a_registry_change_in(session: Session, county: World, status: Any) -> RegistryChange:
+    member, moment = a_member(session, county), now(session)
+    change = RegistryChange(
+        division_code=member.division_code, county_code=member.county_code, number=f"BG{next(NUMBERS)}",
+        kind=ChangeKind.MEMBER, status=ChangeStatus(status), household_id=member.household_id, member_id=member.id,
+        subject=member.name, effective_on=today(session), reason="换号", fields=["手机号"],
+        before='{"shown": {"手机号": "13800000000"}, "facts": {}}',
+        after='{"shown": {"手机号": "13800000001"}, "facts": {"phone": "13800000001"}}',
+        resume_status=ChangeStatus.SUBMITTED if status == ChangeStatus.RETURNED else None, prepared_at=moment,
+        arrived_at=moment,
+    )  # fmt: skip
+    session.add(change)
+    session.flush()
+    return change
+
+
+def a_registry_task_in(session: Session, county: World, status: Any) -> RegistryTask:
+    member, moment = a_member(session, county), now(session)
+    task = RegistryTask(
+        division_code=member.division_code, county_code=member.county_code, number=f"DB{next(NUMBERS)}",
+        kind=TaskKind.IDENTITY_MISMATCH, status=TaskStatus(status), household_id=member.household_id,
+        member_id=member.id, source="police", detail="姓名不一致", found_on=today(session), arrived_at=moment,
+    )  # fmt: skip
+    session.add(task)
+    session.flush()
+    return task
+
+
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "account": an_account_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
     "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
+    "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""
 
