@@ -85,7 +85,17 @@ class Household(Table, table=True):
     version: int = column("版本", 1, server_default="1")
     change_id: int = column("最近变更", 0, sa_type=sa.BigInteger, server_default="0", help="写入本行的变更单")
 
-    __table_args__ = (sa.UniqueConstraint("division_code", "id"), county_check())
+    __table_args__ = (
+        sa.UniqueConstraint("division_code", "id"),
+        sa.Index(
+            "ix_households_review",
+            "division_code",
+            "village",
+            "reviewed_on",
+            postgresql_where=sa.text("status = 'active'"),
+        ),
+        county_check(),
+    )
 
 
 class Member(Table, table=True):

@@ -18,6 +18,17 @@ class Deadline:
     valid_from: date = IN_FORCE
 
 
+@dataclass(frozen=True)
+class Interval:
+    """How often something must be done anew, in months."""
+
+    code: str
+    months: int
+    starts: str
+    article: str
+    valid_from: date = IN_FORCE
+
+
 TOWNSHIP_NOTICE = Deadline("township_notice", 5, "清册生成", "第十六条第三项")
 DEPARTMENT_REVIEW = Deadline("department_review", 2, "乡镇上报", "第十七条")
 FINANCE_REVIEW = Deadline("finance_review", 2, "主管部门审核通过", "第十七条")
@@ -26,3 +37,6 @@ BANK_PAYMENT = Deadline("bank_payment", 3, "资金到账", "第二十条")
 ACCOUNT_CHANGE = Deadline("account_change", 5, "财政通知乡镇", "第二十一条第一项")
 
 ALL = (TOWNSHIP_NOTICE, DEPARTMENT_REVIEW, FINANCE_REVIEW, BATCH_SENDING, BANK_PAYMENT, ACCOUNT_CHANGE)
+
+HOUSEHOLD_REVIEW = Interval("household_review", 12, "上次复核", "第十一条")
+"""The regulation says 定期 without a number; a year is the platform's, local rules may be stricter （第三十六条）."""

@@ -55,6 +55,7 @@ PREPARED_AND_JUDGED = (
     ("rule:save", "rule:enable"),
     ("bank_reply:prepare", "bank_reply:confirm"),
     ("registry_change:propose", "registry_change:approve"),
+    ("household_review:prepare", "household_review:sign"),
 )
 """One prepares, another judges: never two permissions of one post, nor of one person's posts in one organisation."""
 

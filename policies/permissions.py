@@ -36,6 +36,9 @@ class Permission(Labelled):
     FAILURE_REPORT = "failure:report", "乡镇反馈无法发放"
     FAILURE_VIEW = "failure:view", "查看发放失败"
     HOUSEHOLD_VIEW = "household:view", "查看补贴对象"
+    HOUSEHOLD_REVIEW_PREPARE = "household_review:prepare", "登记年度复核"
+    HOUSEHOLD_REVIEW_SIGN = "household_review:sign", "签署年度复核"
+    HOUSEHOLD_REVIEW_VIEW = "household_review:view", "查看年度复核"
     IMPORT_CREATE = "import:create", "导入清册"
     IMPORT_VIEW = "import:view", "查看清册导入"
     INDICATOR_DOWNLOAD = "indicator:download", "下载预算指标"
@@ -109,6 +112,7 @@ NOUN_TITLES = {
     "export": "导出",
     "failure": "发放失败",
     "household": "补贴对象",
+    "household_review": "年度复核",
     "import": "清册导入",
     "indicator": "预算指标",
     "job": "后台任务",

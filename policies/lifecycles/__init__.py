@@ -7,6 +7,7 @@ from models.base import Table
 from models.delegations import Delegation
 from models.duty_pairs import DutyPair
 from models.failures import Failure, Refund
+from models.household_reviews import HouseholdReview
 from models.officers import Post
 from models.payment_orders import PaymentOrder
 from models.policy_changes import PolicyChange
@@ -19,6 +20,7 @@ from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
 from policies.lifecycles.duty_pairs import DUTY_PAIR_LIFECYCLE
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
+from policies.lifecycles.household_reviews import HOUSEHOLD_REVIEW_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
 from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
@@ -34,6 +36,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     Disbursement: DISBURSEMENT_LIFECYCLE,
     DutyPair: DUTY_PAIR_LIFECYCLE,
     Failure: FAILURE_LIFECYCLE,
+    HouseholdReview: HOUSEHOLD_REVIEW_LIFECYCLE,
     PaymentOrder: PAYMENT_ORDER_LIFECYCLE,
     Post: POST_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
