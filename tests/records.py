@@ -15,6 +15,7 @@ from models.delegations import Delegation, DelegationStatus
 from models.divisions import Level
 from models.duty_pairs import DutyKind, DutyPair, DutyPairStatus, DutyWithin
 from models.failures import Failure, FailureRoute, Refund, RefundStatus
+from models.household_reviews import HouseholdReview, ReviewFinding, ReviewStatus
 from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrderStatus
@@ -29,6 +30,7 @@ from tests.factories import (
     PASSWORD,
     REGION,
     World,
+    a_household,
     a_line,
     a_member,
     a_roster,
@@ -195,10 +197,23 @@ def a_registry_task_in(session: Session, county: World, status: Any) -> Registry
     return task
 
 
+def a_household_review_in(session: Session, county: World, status: Any) -> HouseholdReview:
+    home, moment = a_household(session, county), now(session)
+    review = HouseholdReview(
+        division_code=home.division_code, county_code=home.county_code, number=f"FH{next(NUMBERS)}",
+        household_id=key(home.id), year=moment.year, village=home.village, subject=home.head_name,
+        visited_on=moment.date(), finding=ReviewFinding.AGREES, checked=["members"], status=ReviewStatus(status),
+        resume_status=ReviewStatus.PREPARED if status == "returned" else None, arrived_at=moment,
+    )  # fmt: skip
+    session.add(review)
+    session.flush()
+    return review
+
+
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "account": an_account_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
     "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
-    "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
+    "household_review": a_household_review_in, "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""
 
