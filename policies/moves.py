@@ -161,15 +161,10 @@ EVENT = sa.insert(Table.metadata.tables["events"]).inline()
 """Made once, compiled once, past the mapper; inline: to return the number would ask every policy for reading events."""
 
 SEAT = sa.text(
-    """
-    with taken as (
-        insert into desk_holders (division_code, noun, record_id, person, desk)
-        values (:division, :noun, :record, :person, :desk) on conflict do nothing returning desk
-    )
-    select desk from taken
-    union all select desk from desk_holders where noun = :noun and record_id = :record and person = :person
-    """
+    "insert into desk_holders (division_code, noun, record_id, person, desk)"
+    " values (:division, :noun, :record, :person, :desk) on conflict do nothing"
 )
+SEATED = sa.text("select desk from desk_holders where noun = :noun and record_id = :record and person = :person")
 
 
 def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOfficer, noun: str) -> None:
@@ -180,10 +175,10 @@ def hold_desk(session: Session, record: Any, desk: Desk | None, by: ActingOffice
     if desk is None:
         return
     seat = {"noun": noun, "record": record.id, "person": by.person}
-    asked = seat | {"division": record.division_code, "desk": str(desk)}
-    held = session.execute(SEAT, asked).scalars().first()
-    if held is None:  # a colleague's transaction seated the person while we waited: only a new statement sees it
-        held = session.execute(SEAT, asked).scalars().one()
+    taken = session.execute(SEAT, seat | {"division": record.division_code, "desk": str(desk)})
+    if taken.rowcount == 1:  # type: ignore[attr-defined]
+        return
+    held = session.execute(SEATED, seat).scalars().one()  # a new statement sees whom a colleague seated while we waited
     if held != desk:
         raise SamePersonTwice(officer=by.name, desk=Desk(held).label, title=title_of(record), next_desk=desk.label)
 
@@ -240,7 +235,19 @@ def _write_event(
         "facts": facts or {},
         "business_at": moment,
     }
-    session.execute(EVENT, event)
+    session.connection().execute(EVENT, event)
+
+
+def begin_many(
+    session: Session, model: type[Table], rows: Sequence[Any], *, by: ActingOfficer, label: str, desk: Desk
+) -> None:
+    """Seat the person at one desk of many newborn records and write their first events: a statement each.
+
+    rows: id and division_code, as an INSERT returned them. Raises SamePersonTwice.
+    """
+    lifecycle = LIFECYCLES[model]
+    born = Step("begin", lifecycle.steps[0].source, lifecycle.steps[0].source, label=label, desk=desk)
+    _write_events(session, lifecycle.noun, born, rows, by, now(session), "", None, before="")
 
 
 MANY = """
@@ -302,6 +309,7 @@ def _write_events(
     moment: datetime,
     opinion: str,
     facts: dict[str, Any] | None,
+    before: str | None = None,
 ) -> None:
     if step.desk is not None:
         _hold_desks(session, noun, step.desk, rows, by)
@@ -320,7 +328,7 @@ def _write_events(
                 "person": by.person,
                 "officer_name": by.name,
                 "post": by.post,
-                "from_status": step.source,
+                "from_status": step.source if before is None else before,
                 "to_status": step.target,
                 "opinion": opinion,
                 "facts": facts or {},

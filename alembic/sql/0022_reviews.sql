@@ -2,6 +2,8 @@
 select apply_scope('household_reviews', 'ranged');
 revoke delete on household_reviews from yikatong_app;
 select watch_changes('household_reviews');
+create sequence household_review_numbers;
+grant usage on sequence household_review_numbers to yikatong_app;
 
 -- A signed review says the same for ever, and is signed by two people.
 create function guard_household_review() returns trigger language plpgsql as $$

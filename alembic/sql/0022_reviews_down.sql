@@ -9,3 +9,4 @@ drop trigger trail_update on household_reviews;
 drop trigger trail_delete on household_reviews;
 drop trigger trail_truncate on household_reviews;
 drop function trail_of_household_reviews();
+drop sequence household_review_numbers;
