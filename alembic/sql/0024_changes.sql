@@ -1,0 +1,2 @@
+-- Changes of the registry that the application can't write by itself.
+select 1;
