@@ -26,6 +26,7 @@ class HouseholdStatus(Labelled):
 
     ACTIVE = "active", "在册"
     CLOSED = "closed", "撤销"
+    VIRTUAL = "virtual", "虚拟户（管理地在外）"
 
 
 class HukouKind(Labelled):
@@ -150,6 +151,21 @@ class Member(Table, table=True):
         sa.Index("ix_members_person", "person"),
         sa.ForeignKeyConstraint(["division_code", "household_id"], ["households.division_code", "households.id"]),
         sa.Index("ix_members_household", "division_code", "household_id"),
+        sa.Index(
+            "ix_members_name_letters",
+            sa.text("name_letters(county_code, name_key)"),
+            postgresql_using="gin",
+            postgresql_where=sa.text("current"),
+        ),
+        sa.Index("ix_members_gone", "division_code", "household_id", postgresql_where=sa.text("status <> 'alive'")),
+        sa.Index(
+            "ix_members_unmatched",
+            "division_code",
+            "household_id",
+            postgresql_where=sa.text("identity_outcome is null or identity_outcome <> 'match'"),
+        ),
+        sa.Index("ix_members_former_id_index", "id_index", postgresql_where=sa.text("not current")),
+        sa.Index("ix_members_merged_into", "merged_into", postgresql_where=sa.text("merged_into is not null")),
         county_check(),
     )
 

@@ -171,6 +171,8 @@ WAYS = {
     "across divisions: the verdict, masked evidence, never the row": "colleagues duty_collisions entitlements_paid"
     " entitlements_rostered keepers_of own_indexes own_interest person_of",
     "the bank desk": "bank_questions",
+    "persons kept elsewhere: for those who hold the record's desks": "keeper_changed transfer_ask transfer_bind"
+    " transfer_complete transfer_tell virtual_bind virtual_failed virtual_refresh virtual_take",
     "the policy": "policy_enable policy_text",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }

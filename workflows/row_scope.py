@@ -31,8 +31,9 @@ OWN = {
     "posts": ("own_select",),
     "delegations": ("own_insert", "own_select", "own_update"),
     "events": ("own_insert",),
+    "virtual_members": ("own_select",),
 }
-"""Policies beside the range: an officer's own posts and delegations, wherever they are."""
+"""Policies beside the range: an officer's own posts and delegations, wherever they are; references to one's people."""
 FLOWING = frozenset(("subsidy_projects", "organisations", "officers"))
 """Owners of ids that flow downward: a plain foreign key to them is proven by `flows_to`."""
 VERBS = ("delete", "insert", "select", "update")
