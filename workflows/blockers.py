@@ -9,11 +9,13 @@ from sqlmodel import Session
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.events import DeskHolder, Event
 from models.failures import Failure
+from models.household_reviews import HouseholdReview, ReviewStatus
 from models.households import IdentityOutcome
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
+from models.registry_changes import ChangeStatus, RegistryChange
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning, WarningRule
 from policies.clock import now
@@ -45,9 +47,21 @@ def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
         found += _lines(session, record) if record.status in EDITABLE and not stopped else []
     elif isinstance(record, PolicyChange):
         found = [Blocker(*told) for told in obstacles(session, record)]
+    elif isinstance(record, RegistryChange | HouseholdReview):
+        found = _given_back(record)
     else:
         found = _money(record)
     return [*found, *_same_person(session, record, by)]
+
+
+def _given_back(record: RegistryChange | HouseholdReview) -> list[Blocker]:
+    """Tell what a change or review of the registry waits for. （第十一条）"""
+    if record.status in (ChangeStatus.RETURNED, ReviewStatus.RETURNED):
+        way = "由苏木乡镇信息管理岗补正后再次提交，或撤回"
+        return [Blocker("yellow", f"退回原因：{record.returned_for}", "第十一条", way)]
+    if record.status == ChangeStatus.APPROVED:
+        return [Blocker("wait", "正在写入基础信息库", "第十一条", "后台处理，无需人工操作")]
+    return []
 
 
 def _lights(session: Session, roster: Roster) -> list[Blocker]:

@@ -1,6 +1,7 @@
 """Showing personal data in full: for a reason, no more often than allowed, recorded before it is shown. （第三十条）"""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,17 @@ def reveal_line(session: Session, line: RosterLine, *, by: ActingOfficer, reason
     return Revealed("清册明细完整信息", (*values, ("收款账号", line.account_number or EMPTY)))
 
 
+def record_shown(
+    session: Session, record: Any, *, by: ActingOfficer, noun: str, label: str, fields: Sequence[str], count: int,
+    reason: str,
+) -> None:  # fmt: skip
+    """Record that documents or contents of a record are shown in full. （第三十条）
+
+    The caller has asked who may see the record. Raises ReasonMissing, RevealsUsedUp.
+    """
+    _record(session, record, by, noun, label, tuple(fields), reason, count)
+
+
 def record_export(
     session: Session, *, by: ActingOfficer, noun: str, title: str, columns: list[str], count: int, digest: str,
     reason: str,
@@ -114,14 +126,15 @@ def require_export(session: Session, *, by: ActingOfficer, reason: str) -> None:
 
 
 def _record(
-    session: Session, record: Any, by: ActingOfficer, noun: str, label: str, fields: tuple[str, ...], reason: str
-) -> None:
+    session: Session, record: Any, by: ActingOfficer, noun: str, label: str, fields: tuple[str, ...], reason: str,
+    count: int = 1,
+) -> None:  # fmt: skip
     _require_reason(reason)
     _require_allowance(session)
     why = reason.strip()
     facts = {"fields": list(fields)}
     record_event(session, record, "reveal", by=by, label=f"查看{label}", noun=noun, opinion=why, facts=facts)
-    _listed(session, by, record.division_code, noun, record.id, label, why, RevealKind.PAGE, 1, "")
+    _listed(session, by, record.division_code, noun, record.id, label, why, RevealKind.PAGE, count, "")
 
 
 def _listed(
