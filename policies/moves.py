@@ -118,9 +118,9 @@ def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step
     target = step.target if step.target is not None else fields.resume_status
     values: dict[str, Any] = {"status": target, "version": fields.version + 1}
     if getattr(fields, "resume_status", None) is not None:  # returned once, and now on its way again
-        values |= {"resume_status": None, "days_left": None}
+        values |= {"resume_status": None} | ({"days_left": None} if hasattr(fields, "days_left") else {})
     if not hasattr(fields, "due_on"):
-        return values
+        return values | ({"resume_status": step.resume_at} if step.resume_at is not None else {})
     limit, former = lifecycle.due(target), lifecycle.due(fields.status)
     if step.resume_at is not None:  # returned: the clock stops and keeps what is left
         left = working_days_left(session, moment.date(), fields.due_on) if fields.due_on else None
