@@ -74,7 +74,7 @@ def settle(session: Session, task: RegistryTask, *, by: ActingOfficer, settled_a
     """Write how a difference was settled. （第十一条、第十六条第一项） Raises ReasonMissing."""
     allow(session, by, Permission.REGISTRY_TASK_SETTLE, task)
     if not note.strip():
-        raise ReasonMissing
+        raise ReasonMissing(step="处理待办", field="处理说明")
     move(session, task, "settle", by=by, opinion=note)
     task.settled_as, task.note = settled_as, note.strip()
     session.flush()
