@@ -17,6 +17,7 @@ from reports.bulletins import families
 from reports.bulletins.family import Family, Figures, Heading, Span
 from reports.bulletins.measures import paid_in_journal
 from workflows.files import store
+from workflows.plans import by_hash
 
 
 class SpanWrong(Refused):
@@ -43,7 +44,8 @@ def make(session: Session, *, by: ActingOfficer, family: str, date_from: date | 
     allow(session, by, Permission.BULLETIN_MAKE)
     kind = _family(family)
     span = _span(session, date_from, date_to)
-    figures = kind.ask(session, span)
+    with by_hash(session):
+        figures = kind.ask(session, span)
     _require_agreement(session, figures, span)
     heading = _heading(session, kind, span, by)
     file = store(

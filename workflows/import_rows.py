@@ -19,6 +19,7 @@ from policies.entitlements import ENTITLEMENT_SQL
 from policies.identities import mask_name, name_key
 from reports.sheets.findings import Findings
 from reports.sheets.rosters import Chunk, RosterSheet
+from workflows.plans import by_hash
 
 STAGING = """
 create temporary table staging (
@@ -169,24 +170,17 @@ def _rows(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
 
 
-def _plan_for_sets(session: Session) -> None:
-    # Fresh rows have no statistics yet: without this the planner expects one row and loops over the registry.
-    # The joins carry encrypted cells, too wide for the default memory of a hash table.
-    session.execute(sa.text("set local enable_nestloop = off"))
-    session.execute(sa.text("set local work_mem = '64MB'"))
-
-
 def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
     """Report rows whose person, name, payee or account the township's registry does not confirm. （第十一、十二条）"""
-    _plan_for_sets(session)
     about = _about(session, record) | {"county": record.county_code}
-    rows = session.execute(sa.text(FINDINGS), about).all()
+    with by_hash(session):
+        rows = session.execute(sa.text(FINDINGS), about).all()
+        rostered = session.execute(sa.text(ROSTERED), about).all()
     strangers = [row.id_index for row in rows if row.member_id is None]
-    session.execute(sa.text("set local enable_nestloop = on"))
     keepers = _keepers(session, strangers)
     for row in rows:
         _report(row, sheet, keepers)
-    for row in session.execute(sa.text(ROSTERED), about).all():
+    for row in rostered:
         what = f"该发放权已在清册 {row.number} 中，重复的明细不能重复发放"
         sheet.findings.note(row.row_number, _column(sheet, "id_number"), what)
 
@@ -244,16 +238,12 @@ def _report(row: Any, sheet: RosterSheet, keepers: dict[bytes, str]) -> None:
 
 def apply_rows(session: Session, record: RosterImport, roster: Roster) -> int:
     """Copy the staged rows, with what the registry knows of them, onto the roster; return how many."""
-    _plan_for_sets(session)
-    done = session.execute(
-        sa.text(APPLY),
-        _about(session, record)
-        | {
-            "county": record.county_code, "roster": roster.id, "project": record.project_id,
-            "period_start": record.period_start, "sector": roster.sector,
-        },
-    )  # fmt: skip
-    session.execute(sa.text("set local enable_nestloop = on"))
+    about = _about(session, record) | {
+        "county": record.county_code, "roster": roster.id, "project": record.project_id,
+        "period_start": record.period_start, "sector": roster.sector,
+    }  # fmt: skip
+    with by_hash(session):
+        done = session.execute(sa.text(APPLY), about)
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

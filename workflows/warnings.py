@@ -61,8 +61,6 @@ gone as (
 )
 select count(*) from hits
 """
-ROOM = "select set_config('work_mem', '64MB', true)"
-"""A large roster's joins stay in memory for this transaction."""
 SAME = "(w.rule_version, w.light, w.evidence) = (excluded.rule_version, excluded.light, excluded.evidence)"
 """An explanation holds as long as the rule's version and what it found are the same."""
 
@@ -254,7 +252,6 @@ def _run(session: Session, roster: Roster, gate: Gate) -> list[str]:
         "in_force": [rule.code for rule in in_force],
     }
     session.flush()
-    session.execute(sa.text(ROOM))
     with by_hash(session):
         session.execute(sa.text(KEEP.format(gate=sql, same=SAME)), parameters | bound | _key(roster))
     return ran
