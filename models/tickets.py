@@ -5,6 +5,7 @@ table that the application's role can't read; `ticket()` in the database verifie
 """
 
 import hmac
+from datetime import date
 from hashlib import sha256
 from typing import ClassVar
 
@@ -28,6 +29,17 @@ class TicketKey(Table, table=True):
 
     id: int = column("编号", 1, sa_type=sa.Integer, primary_key=True)
     key: bytes = column("凭证密钥", sa_type=sa.LargeBinary, help="校验数据范围凭证的签名")
+
+
+class ActingPost(Table, table=True):
+    """A post that carries a ticket: in force, its holder's account active. PostgreSQL keeps it by triggers."""
+
+    __tablename__ = "acting_posts"
+    __row_scope__: ClassVar[RowScope] = RowScope.CLOSED
+    __title__: ClassVar[str] = "凭证有效的岗位"
+
+    post_id: int = column("岗位", sa_type=sa.BigInteger, primary_key=True)
+    valid_to: date | None = column("任职止", None, nullable=True)
 
 
 def _key() -> bytes:

@@ -6,6 +6,7 @@ Revises: 0014
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
@@ -22,10 +23,17 @@ def run(name: str) -> None:
 
 
 def upgrade() -> None:
-    """Replace what a step asks of the database."""
+    """Keep the posts that carry a ticket in a table of their own; link and look up in fewer statements."""
+    op.create_table(
+        "acting_posts",
+        sa.Column("post_id", sa.BigInteger(), autoincrement=False, nullable=False, comment="岗位"),
+        sa.Column("valid_to", sa.Date(), nullable=True, comment="任职止"),
+        sa.PrimaryKeyConstraint("post_id", name=op.f("pk_acting_posts")),
+    )
     run("0015_step")
 
 
 def downgrade() -> None:
     """Give back the functions as they were."""
     run("0015_step_down")
+    op.drop_table("acting_posts")
