@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import xlsxwriter
@@ -26,6 +26,18 @@ COMMENTED = 5_000
 """More comments than this make a workbook that no office suite opens in reasonable time; the list has them all."""
 EDITED_ROWS = 20_000
 """Up to here the workbook itself is edited and keeps its looks; larger ones are written anew, row by row."""
+
+
+class Readable(Protocol):
+    """A file of one or more sheets: a workbook, or text that is read like one."""
+
+    @property
+    def sheet_names(self) -> list[str]:
+        """Return the names of the sheets, in order."""
+
+    def sheet(self, name: str) -> Any:
+        """Return a sheet's values."""
+
 
 Marks = dict[tuple[str, int, int], list[Finding]]
 
@@ -52,6 +64,11 @@ def mark(content: bytes, findings: Sequence[Finding]) -> bytes:
     buffer = BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def mark_book(book: Readable, content: bytes, findings: Sequence[Finding]) -> bytes:
+    """Return any readable file marked: an .xlsx workbook as `mark` does, else its values as a new workbook."""
+    return mark(content, findings) if isinstance(book, Workbook) else _write_anew(book, findings)
 
 
 def _marks(findings: Sequence[Finding], sheets: Sequence[str]) -> Marks:
@@ -107,7 +124,7 @@ def _write_list(book: Any, findings: Sequence[Finding]) -> None:
     book.active = 0
 
 
-def _write_anew(workbook: Workbook, findings: Sequence[Finding]) -> bytes:
+def _write_anew(workbook: Readable, findings: Sequence[Finding]) -> bytes:
     buffer = BytesIO()
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
     book = xlsxwriter.Workbook(buffer, options)
@@ -127,7 +144,7 @@ def _write_anew(workbook: Workbook, findings: Sequence[Finding]) -> bytes:
     return buffer.getvalue()
 
 
-def _copy_values(sheet: Any, workbook: Workbook, name: str, marks: Marks, formats: Mapping[str, Any]) -> None:
+def _copy_values(sheet: Any, workbook: Readable, name: str, marks: Marks, formats: Mapping[str, Any]) -> None:
     """Copy a sheet's values cell by cell, marked; numbers stay numbers and text stays text."""
     commented = 0
     for number, row in rows_of(workbook.sheet(name)):
