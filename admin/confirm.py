@@ -98,8 +98,13 @@ def _step_context(view: ConsoleView, step: Step, targets: list[Target]) -> dict[
     }
 
 
-async def targets_of(view: ConsoleView, request: Request, given: list[str], verb: str) -> list[Target]:
-    """Return the records that are named, in the officer's scope. Raises HTTPException 400, NotFound."""
+async def targets_of(
+    view: ConsoleView, request: Request, given: list[str], verb: str, *, shown: bool = True
+) -> list[Target]:
+    """Return the records that are named, in the officer's scope. Raises HTTPException 400, NotFound.
+
+    shown: the page will say what blocks them; a POST doesn't ask, the verb itself refuses.
+    """
     keys = list(dict.fromkeys(key for text in given for key in text.split(",") if key))
     if not keys:
         raise HTTPException(400, "还没有选择记录：请返回列表，勾选要办理的记录。")
@@ -110,7 +115,12 @@ async def targets_of(view: ConsoleView, request: Request, given: list[str], verb
     def question(session: Session) -> list[Target]:
         records = [view.find(session, by, key) for key in keys]
         return [
-            Target(record, view.title(record), _step_for(view, request, record, verb), blockers(session, record, by))
+            Target(
+                record,
+                view.title(record),
+                _step_for(view, request, record, verb),
+                blockers(session, record, by) if shown else [],
+            )
             for record in records
         ]
 
@@ -127,7 +137,7 @@ def _do_step(verb: str) -> Callable[..., Any]:
         await _require_post(self, request, verb)
         form = form_of(request)
         step = next(step for step in self.lifecycle.steps if step.verb == verb and step.desk)
-        targets = await targets_of(self, request, form.getlist("pks"), verb)
+        targets = await targets_of(self, request, form.getlist("pks"), verb, shown=False)
         answers = await answers_of(request, step.label, step.asks)
         results = [await _take(self, request, target, verb, answers) for target in targets]
         if len(results) > 1:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import casbin
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlmodel import Session
 
 from models.database import POLICY
@@ -136,11 +136,16 @@ _in_force: dict[str, Policy] = {}
 def policy(session: Session) -> Policy:
     """Return the policy in force as the transaction began, reloaded when its stamp changed. Raises PolicyInvalid."""
     version, stamp = session.connection().info.get(POLICY) or session.execute(IN_FORCE).one()
-    database = str(session.get_bind().engine.url)
+    database = _name(session.get_bind().engine.url)
     held = _in_force.get(database)
     if held is None or held.stamp != stamp:
         held = _in_force[database] = _load(session, version, stamp)
     return held
+
+
+@lru_cache(maxsize=8)
+def _name(url: URL) -> str:
+    return str(url)
 
 
 def _load(session: Session, version: int, stamp: int) -> Policy:

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from models.base import Labelled
 from models.crypto import ring
+from models.database import POLICY
 from models.officers import ActingOfficer, Role
 from models.security import Security
 from models.sessions import Factor, LoginSession, LoginWay
@@ -173,13 +174,21 @@ def posts_of(session: Session, officer_id: int, day: date | None = None) -> tupl
     )
 
 
+FIND = text(
+    "select f.*, v.version as policy_number, v.stamp as policy_stamp"
+    " from session_find(:token, :idle, :longest, :day) f cross join policy_version v"
+)
+"""The session and, in the same question, the policy in force: what follows asks what the post may do."""
+
+
 def find(session: Session, token: str) -> LiveSession | None:
     """Return the live session of a token and remember the activity; None when unknown, ended, idle or too old."""
     day = today(session)
     asked = {"token": token_hash(token), "day": day, **limits()}
-    row = session.execute(text("select * from session_find(:token, :idle, :longest, :day)"), asked).one_or_none()
+    row = session.execute(FIND, asked).one_or_none()
     if row is None:
         return None
+    session.connection().info[POLICY] = (row.policy_number, row.policy_stamp)
     posts = posts_of(session, row.officer_id, day)
     return LiveSession(
         officer=officer_from(session, row),
