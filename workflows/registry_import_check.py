@@ -1,4 +1,4 @@
-"""Checking a received register: read, staged, compared with the registry; every problem and difference told. （第十一条）
+"""Checking a received register: read, staged, compared with the registry; every problem told. （第十一条）
 
 The body of a job that may be killed and run again: each chunk is staged in a transaction of its own.
 """
@@ -28,7 +28,7 @@ from reports.sheets.registry_files import Book, files_of, open_book
 from reports.sheets.registry_templates import TEMPLATES, RegistryTemplate
 from workflows.files import XLSX, content_of, store
 from workflows.queue import finish, officer_of_post, progress
-from workflows.registry_import_plans import PER_FILE, about, make_plan
+from workflows.registry_import_plans import PER_FILE, make_plan
 from workflows.registry_import_preview import preview_of
 from workflows.registry_import_rows import purge, stage, staged_upto
 
@@ -50,7 +50,7 @@ PROBLEMS = {
         "id_number", "户主由{township}登记，不能在本乡镇建户", "请由登记地办理迁移，或办理虚拟户引用（第十一条）",
     ),
     "no_household": (
-        "household_number", "本乡镇没有登记这一户", "请核对户编号或户主身份证号；新户请用“户和人员登记表”或“户主登记表”",
+        "household_number", "本乡镇没有登记这一户", "请核对户编号或户主身份证号；新户请用“户和人员登记表”",
     ),
     "closed_household": ("household_number", "该户已撤销", "请核对户编号；户已并入他户的，填并入后的户编号"),
     "other_name": ("name", "姓名与登记的姓名不一致", "请核对姓名和身份证号；更名、登记有误的，办理“更正身份信息”"),
@@ -67,9 +67,9 @@ PROBLEMS = {
 """What a problem of the plan is: the column, what, remedy."""
 
 FOUND = sa.text(
-    f"""
+    """
     select file_number, row_number, problem, coalesce(township, '') as township, other_place from import_plan
-    where problem <> '' order by file_number, row_number limit {MOST_LISTED}
+    where problem <> '' order by file_number, row_number limit :most
     """
 )
 
@@ -193,7 +193,7 @@ class Run:
         self._refuse()
 
     def _report(self, session: Session) -> None:
-        for row in session.execute(FOUND, about(self.record)):
+        for row in session.execute(FOUND, {"most": MOST_LISTED}):
             part = self.parts[row.file_number - 1]
             name, what, remedy = PROBLEMS[row.problem]
             said = what.format(township=row.township, place=self._place(row.other_place, row.file_number))

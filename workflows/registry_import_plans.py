@@ -40,7 +40,8 @@ with r as (
         (array_agg(id_index) filter (where relation = '02'))[1] as own_head,
         coalesce(max(village), '') as village, coalesce(max(group_name), '') as group_name,
         coalesce(max(address), '') as address, coalesce(max(hukou_kind), '') as hukou_kind,
-        min(nullif(village, '')) <> max(nullif(village, '')) or min(nullif(group_name, '')) <> max(nullif(group_name, ''))
+        min(nullif(village, '')) <> max(nullif(village, ''))
+            or min(nullif(group_name, '')) <> max(nullif(group_name, ''))
             or min(nullif(address, '')) <> max(nullif(address, ''))
             or min(nullif(hukou_kind, '')) <> max(nullif(hukou_kind, '')) as differs
     from r group by key
@@ -132,7 +133,8 @@ with r as (
         where division_code = :division and ended_on is null order by household_id, kind, certificate_number, id
     ) a on a.household_id = h.home_id and a.kind = r.asset_kind and a.certificate_number = r.certificate_number
 )
-select file_number, row_number, {other} as other_place, key, '' as village, home_id, home_version, member_id, 0 as member_version, township,
+select file_number, row_number, {other} as other_place, key, '' as village, home_id, home_version, member_id,
+    0 as member_version, township,
     false as other_home, other_quantity, other_day, other_source,
     case when home_id is null and township is not null then 'e' when member_id is null then 'n'
         when other_quantity or other_day or other_source then 'c' else 'u' end as outcome,
@@ -174,7 +176,8 @@ with banks as (
         and other.member_id is distinct from m.id
 )
 select distinct on (file_number, row_number) file_number, row_number, {other} as other_place, '' as key,
-    '' as village, home_id, 0 as home_version, holder_id as member_id, member_version, township, false as other_home, bank_id,
+    '' as village, home_id, 0 as home_version, holder_id as member_id, member_version, township,
+    false as other_home, bank_id,
     not has_payment and row_number() over (partition by holder_id order by file_number, row_number) = 1 as is_payment,
     case when holder_id is null and township is not null then 'e' when own_id is not null then 'u' else 'n' end
         as outcome,

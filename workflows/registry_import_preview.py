@@ -1,4 +1,4 @@
-"""What a checked import would change: counts, by village, and the first differences with personal data masked. （第十一条）"""
+"""What a checked import would change: counts, by village, the first differences masked. （第十一条）"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,18 +25,18 @@ NEW_HOMES = """
 select count(*) from import_homes h where h.home_id is null
     and exists (select from import_plan p where p.key = h.key and p.outcome = 'n')
 """
-VILLAGES = f"""
+VILLAGES = """
 select coalesce(nullif(p.village, ''), nullif(h.village, ''), '（未填嘎查村）') as village,
     count(*) filter (where p.outcome = 'n') as new, count(*) filter (where p.outcome = 'c') as changed,
     count(*) filter (where p.outcome = 'u') as unchanged, count(*) filter (where p.outcome = 'e') as elsewhere
 from import_plan p left join households h on h.division_code = :division and h.id = p.home_id
-group by 1 order by 1 limit {VILLAGES_SHOWN}
+group by 1 order by 1 limit :villages
 """
 ELSEWHERE = """
 select coalesce(township, '') as township, count(*) as people from import_plan where outcome = 'e'
 group by 1 order by 2 desc, 1 limit 50
 """
-CHANGED_PEOPLE = f"""
+CHANGED_PEOPLE = """
 select p.file_number, p.row_number, m.name, p.other_relation, m.relation as old_relation, r.relation as new_relation,
     p.other_ethnicity, m.ethnicity as old_ethnicity, r.ethnicity as new_ethnicity, p.other_phone,
     m.phone as old_phone, r.phone as new_phone
@@ -45,16 +45,16 @@ join registry_import_rows r on r.division_code = :division and r.import_id = :im
     and r.file_number = p.file_number and r.row_number = p.row_number
 join members m on m.division_code = :division and m.id = p.member_id
 where p.outcome = 'c' and (p.other_relation or p.other_ethnicity or p.other_phone)
-order by p.file_number, p.row_number limit {MOST_SHOWN}
+order by p.file_number, p.row_number limit :most
 """
-CHANGED_HOMES = f"""
+CHANGED_HOMES = """
 select h.number, h.head_name, t.other_village, h.village as old_village, t.village, t.other_group,
     h.group_name as old_group, t.group_name, t.other_address, h.address as old_address, t.address, t.other_hukou,
     h.hukou_kind as old_hukou, t.hukou_kind
 from import_homes t join households h on h.division_code = :division and h.id = t.home_id
-where t.other_village or t.other_group or t.other_address or t.other_hukou order by h.id limit {MOST_SHOWN}
+where t.other_village or t.other_group or t.other_address or t.other_hukou order by h.id limit :most
 """
-CHANGED_ASSETS = f"""
+CHANGED_ASSETS = """
 select p.file_number, p.row_number, h.head_name, a.kind, a.quantity as old_quantity, a.unit as old_unit,
     r.quantity, r.unit, a.as_of as old_day, r.as_of, a.source as old_source, r.source, p.other_quantity, p.other_day,
     p.other_source
@@ -63,13 +63,13 @@ join registry_import_rows r on r.division_code = :division and r.import_id = :im
     and r.file_number = p.file_number and r.row_number = p.row_number
 join assets a on a.division_code = :division and a.id = p.member_id
 join households h on h.division_code = :division and h.id = a.household_id
-where p.outcome = 'c' order by p.file_number, p.row_number limit {MOST_SHOWN}
+where p.outcome = 'c' order by p.file_number, p.row_number limit :most
 """
 
 
 def preview_of(session: Session, record: RegistryImport) -> dict[str, Any]:
     """Return the counts and the preview of the plan that this transaction has made."""
-    asked = about(record)
+    asked = about(record) | {"most": MOST_SHOWN, "villages": VILLAGES_SHOWN}
     counts = dict(session.execute(sa.text(COUNTS)).mappings().one())
     new = counts.pop("new_rows")
     people = record.subject in (ImportSubject.REGISTER, ImportSubject.HOUSEHOLDS, ImportSubject.MEMBERS)

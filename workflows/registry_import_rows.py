@@ -5,7 +5,7 @@ and from there, under the policies, into `registry_import_rows` (DESIGN D2).
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -40,6 +40,11 @@ COLUMNS = {
 }
 """What is staged of each kind of register, with PostgreSQL's types; a quantity in thousandths."""
 
+TAKE_OVER = """
+insert into registry_import_rows (division_code, import_id, {columns})
+select :division, :import, {values} from registry_staging on conflict do nothing
+"""
+
 UPTO = sa.text(
     "select file_number, max(row_number) from registry_import_rows"
     " where division_code = :division and import_id = :import group by file_number"
@@ -65,13 +70,8 @@ def stage(session: Session, record: RegistryImport, file_number: int, chunk: Chu
             copy.write_row(row)
     taken = ", ".join(columns)
     values = taken.replace("quantity", "quantity / 1000.0")
-    session.execute(
-        sa.text(
-            f"insert into registry_import_rows (division_code, import_id, {taken})"
-            f" select :division, :import, {values} from registry_staging on conflict do nothing"
-        ),
-        {"division": record.division_code, "import": record.id},
-    )
+    statement = TAKE_OVER.format(columns=taken, values=values)
+    session.execute(sa.text(statement), {"division": record.division_code, "import": record.id})
 
 
 def rows_of(subject: ImportSubject, file_number: int, chunk: Chunk) -> Iterator[tuple[Any, ...]]:
@@ -164,10 +164,9 @@ delete from registry_import_rows r using dead where r.division_code = dead.divis
 """
 
 
-def clear_abandoned(session: Session, expired: Any) -> int:
-    """End the imports in scope that nobody will go on with, and purge their rows. （第三十条）
+def clear_abandoned(session: Session, expired: datetime) -> int:
+    """End the imports in scope that nobody will go on with, and purge their rows; return how many rows. （第三十条）
 
     expired: imports received before it that were never submitted are given up.
     """
-    session.execute(sa.text(ABANDONED), {"expired": expired})
-    return 0
+    return int(session.execute(sa.text(ABANDONED), {"expired": expired}).rowcount)  # type: ignore[attr-defined]

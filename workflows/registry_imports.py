@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from models.base import county_of
-from models.jobs import Job, JobStatus
+from models.jobs import Job
 from models.officers import ActingOfficer
 from models.registry_changes import ChangeKind
 from models.registry_imports import ColumnAlias, ImportSubject, RegistryImport
@@ -31,10 +31,10 @@ from workflows.files import content_of, store
 from workflows.numbers import next_numbers
 from workflows.queue import start_job
 from workflows.registry_changes import propose
+from workflows.registry_import_apply import APPLY_JOB
 from workflows.registry_import_check import CHECK_JOB, ZIP
 from workflows.registry_import_rows import clear_abandoned, purge
 
-APPLY_JOB = "import_registry"
 KEPT_DAYS = 30
 """A checked register that nobody submits within this time is given up, as its file is."""
 
@@ -209,7 +209,7 @@ def submit(session: Session, record: RegistryImport, *, by: ActingOfficer, reaso
         "他处登记（不导入）": str(record.elsewhere_count),
     }
     change = propose(
-        session, ChangeKind.IMPORT, by=by, reason=reason, before={}, after=shown, subject=record.subject.label,
+        session, ChangeKind.IMPORT, by=by, reason=reason, before={}, after=shown,
         row_count=record.new_member_count + record.new_record_count + record.changed_count,
         facts={"import_id": record.id, "plan": record.plan},
     )  # fmt: skip
@@ -221,7 +221,7 @@ def submit(session: Session, record: RegistryImport, *, by: ActingOfficer, reaso
 
 
 def discard(session: Session, record: RegistryImport, *, by: ActingOfficer) -> RegistryImport:
-    """Give up a register that was not submitted: nothing of it stays. （第三十条） Raises NotAllowed, ImportNotReady."""
+    """Give up a register that was not submitted: nothing stays. （第三十条） Raises NotAllowed, ImportNotReady."""
     allow(session, by, Permission.REGISTRY_CHANGE_PROPOSE, record)
     _require(record, "放弃", S.COLUMNS, S.CHECKED)
     purge(session, record)
@@ -234,6 +234,3 @@ def discard(session: Session, record: RegistryImport, *, by: ActingOfficer) -> R
 def _require(record: RegistryImport, step: str, *statuses: S) -> None:
     if record.status not in statuses:
         raise ImportNotReady(number=record.number, status=record.status.label, step=step)
-
-
-RUNNING = (JobStatus.QUEUED, JobStatus.RUNNING)
