@@ -1,6 +1,7 @@
 """What is asked again and again: funding, credits, results, statements; and what has expired is purged."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import text
@@ -9,7 +10,15 @@ from integrations.errors import Unavailable, Unknown
 from models.database import transaction
 from models.officers import ActingOfficer
 from policies.clock import now
-from workflows import anchors, bank_batches, payment_orders, statements
+from workflows import (
+    anchors,
+    bank_batches,
+    payment_orders,
+    registry_import_apply,
+    registry_import_rows,
+    registry_imports,
+    statements,
+)
 from workflows.import_rows import clear_abandoned
 
 log = structlog.get_logger()
@@ -31,6 +40,14 @@ def purge_imports(by: ActingOfficer) -> int:
         return clear_abandoned(session)
 
 
+def purge_registry_imports(by: ActingOfficer) -> int:
+    """Give back agreed imports whose job was lost; purge the staged rows that nobody goes on with. （第十一、三十条）"""
+    given_back = registry_import_apply.give_back_stuck(by)
+    with transaction(by) as session:
+        expired = now(session) - timedelta(days=registry_imports.KEPT_DAYS)
+        return given_back + registry_import_rows.clear_abandoned(session, expired)
+
+
 def anchor_heads(by: ActingOfficer) -> int:
     """Write signed anchors outside the database when the time between two has passed. （第二十三条）"""
     with transaction(by) as session:
@@ -43,6 +60,7 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "settled": bank_batches.close_settled,
     "statements": statements.reconcile_accounts,
     "imports": purge_imports,
+    "registry_imports": purge_registry_imports,
     "files": purge_files,
 }
 

@@ -12,11 +12,17 @@ from workflows.bank_replies import APPLY_JOB, CHECK_JOB
 from workflows.bank_reply_apply import run_apply
 from workflows.bank_reply_check import run_check as run_reply_check
 from workflows.checks import run_check
+from workflows.identity_checks import CHECK_JOB as IDENTITY_JOB
+from workflows.identity_checks import run_checks, sweep_identities
 from workflows.imports import run_import
 from workflows.indicators import DOWNLOAD, run_download
 from workflows.jobs import Waiting, follow
 from workflows.outbox import DELIVER, deliver
 from workflows.queue import queue
+from workflows.registry_import_apply import APPLY_JOB as IMPORT_REGISTRY
+from workflows.registry_import_apply import run_apply as run_registry_import
+from workflows.registry_import_check import CHECK_JOB as CHECK_REGISTRY
+from workflows.registry_import_check import run_check as run_registry_check
 from workflows.statements import RECONCILE, run_reconciliation
 from workflows.trail import VERIFY, run_verify
 
@@ -56,6 +62,18 @@ def import_roster(job_id: int, post_id: int) -> None:
     follow(job_id, post_id, run_import)
 
 
+@queue.task(name=CHECK_REGISTRY, retry=UNTIL_ANSWERED)
+def check_registry(job_id: int, post_id: int) -> None:
+    """Read one uploaded register and compare it with the registry."""
+    follow(job_id, post_id, run_registry_check)
+
+
+@queue.task(name=IMPORT_REGISTRY, retry=UNTIL_ANSWERED)
+def import_registry(job_id: int, post_id: int) -> None:
+    """Write one agreed register into the registry."""
+    follow(job_id, post_id, run_registry_import)
+
+
 @queue.task(name=CHECK_JOB, retry=UNTIL_ANSWERED)
 def check_bank_reply(job_id: int, post_id: int) -> None:
     """Read and match one file of an agent bank."""
@@ -90,6 +108,19 @@ def reconcile_statement(job_id: int, post_id: int) -> None:
 def verify_chains(job_id: int, post_id: int) -> None:
     """Verify the hash chains in an auditor's range."""
     follow(job_id, post_id, run_verify)
+
+
+@queue.task(name=IDENTITY_JOB, retry=UNTIL_ANSWERED)
+def check_identities(job_id: int, post_id: int) -> None:
+    """Ask the police about people of the registry."""
+    follow(job_id, post_id, run_checks)
+
+
+@queue.periodic(cron=ANCHOR_CRON)
+@queue.task(name="compare_identities", queueing_lock="compare_identities", lock="compare_identities")
+def compare_identities(timestamp: int) -> None:
+    """Compare the registry with the police, at night."""
+    sweep_identities(system_principal(REGION_CODE, Level.REGION, "定时任务"))
 
 
 @queue.periodic(cron=ANCHOR_CRON)

@@ -294,3 +294,22 @@ def _give_back(by: ActingOfficer, job_id: int, change_id: int, refusal: Refused)
             record.status, record.change_id, record.message = S.CHECKED, None, str(refusal)
         stopped = isinstance(refusal, ImportStopped)
         finish(session, job_id, JobStatus.CANCELLED if stopped else JobStatus.REFUSED, str(refusal))
+
+
+STUCK = sa.text(
+    """
+    select c.id, j.id as job_id, j.status from registry_changes c
+    join lateral (select j.id, j.status from jobs j where j.division_code = c.division_code and j.kind = :kind
+        and j.arguments ->> 'change_id' = c.id::text order by j.id desc limit 1) j on true
+    where c.kind = 'import' and c.status = 'approved' and j.status in ('failed', 'refused', 'cancelled')
+    """
+)
+
+
+def give_back_stuck(by: ActingOfficer) -> int:
+    """Send agreed imports whose job has ended without them back to their clerks; return how many. （第十一条）"""
+    with transaction(by) as session:
+        stuck = session.execute(STUCK, {"kind": APPLY_JOB}).all()
+    for row in stuck:
+        _give_back(by, row.job_id, row.id, ImportStopped())
+    return len(stuck)
