@@ -6,10 +6,14 @@ from models.base import Labelled
 class Permission(Labelled):
     """One verb of the regulation that somebody may be allowed to do."""
 
+    ACCOUNT_CONFIRM = "account:confirm", "复核账户变更"
     ACCOUNT_REGISTER = "account:register", "登记账户"
     ACCOUNT_REVEAL = "account:reveal", "查看完整账号"
     ACCOUNT_VERIFY = "account:verify", "提交账户验证"
     ACCOUNT_VIEW = "account:view", "查看账户"
+    ACCOUNT_BATCH_CONFIRM = "account_batch:confirm", "复核批量换卡"
+    ACCOUNT_BATCH_PROPOSE = "account_batch:propose", "提出批量换卡"
+    ACCOUNT_BATCH_VIEW = "account_batch:view", "查看批量换卡"
     AUDIT_EXPORT = "audit:export", "导出审计记录"
     AUDIT_VERIFY = "audit:verify", "校验审计链"
     AUDIT_VIEW = "audit:view", "查看审计记录"
@@ -47,6 +51,7 @@ class Permission(Labelled):
     JOB_VIEW = "job:view", "查看后台任务"
     JOURNAL_VIEW = "journal:view", "查看记账凭证"
     KEY_VIEW = "key:view", "查看密钥状态"
+    MEMBER_CHECK = "member:check", "发起公安联网核查"
     MEMBER_REVEAL = "member:reveal", "查看完整身份信息"
     NOTICE_OBJECT = "notice:object", "登记公示异议"
     NOTICE_SETTLE = "notice:settle", "处理公示异议"
@@ -102,6 +107,7 @@ class Permission(Labelled):
 
 NOUN_TITLES = {
     "account": "账户",
+    "account_batch": "批量换卡",
     "audit": "审计",
     "bank_reply": "银行回复",
     "batch": "代发批次",

@@ -30,6 +30,8 @@ from policies.lifecycles import Desk
 from policies.moves import move_many, record_event, title_of
 from policies.permissions import Permission
 from policies.refusals import Refused, StepNotPossible
+from workflows import account_answers, identity_checks
+from workflows.identity_checks import CheckRejected
 from workflows.jobs import Waiting
 from workflows.queue import finish, officer_of_post, progress, start_job
 from workflows.roster_lines import EDITABLE
@@ -45,10 +47,6 @@ USABLE = "verified"
 
 class CheckRunning(Refused):
     """{title}的核查正在进行，请等待完成或先取消该任务，再重新发起。"""
-
-
-class CheckRejected(Refused):
-    """{partner}没有受理核查请求：{text}（代码 {code}）；请联系系统管理员检查接口后重新核查。"""
 
 
 class Cancelled(Exception):
@@ -229,15 +227,6 @@ KEEP_ON_LINES = text(
     where l.division_code = :division and l.roster_id = :roster and l.member_id = a.id
     """
 )
-KEEP_ON_MEMBERS = text(
-    """
-    update members m set identity_outcome = a.outcome, identity_checked_at = :moment,
-        police_died_on = case a.outcome when 'dead' then coalesce(a.died, m.police_died_on) when 'match' then null
-            else m.police_died_on end
-    from unnest(cast(:ids as bigint[]), cast(:outcomes as text[]), cast(:deaths as date[])) as a (id, outcome, died)
-    where m.division_code = :division and m.id = a.id
-    """
-)
 
 
 def _keep_identities(run: _Run, answers: Sequence[PersonAnswer]) -> None:
@@ -250,7 +239,7 @@ def _keep_identities(run: _Run, answers: Sequence[PersonAnswer]) -> None:
     with transaction(run.by) as session:
         values = run.key | told | {"moment": now(session)}
         session.execute(KEEP_ON_LINES, values)
-        session.execute(KEEP_ON_MEMBERS, values)
+        identity_checks.keep(session, answers, by=run.by)
 
 
 def _accounts_to_ask(run: _Run) -> list[AccountQuery]:
@@ -278,15 +267,6 @@ def _ask_bank(accounts: Sequence[AccountQuery]) -> list[AccountAnswer]:
     return banks.verify_accounts(accounts)
 
 
-KEEP_ON_ACCOUNTS = text(
-    """
-    update accounts a set is_card = b.is_card, answer = b.answer,
-        verified_at = case when b.state = 'verified' then cast(:moment as timestamptz) else a.verified_at end
-    from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:cards as boolean[]), cast(:texts as text[]))
-        as b (id, state, is_card, answer)
-    where a.division_code = :division and a.id = b.id
-    """
-)
 KEEP_ACCOUNTS_ON_LINES = text(
     """
     update roster_lines l set account_state = b.state, account_is_card = b.is_card, account_checked_at = :moment
@@ -295,34 +275,23 @@ KEEP_ACCOUNTS_ON_LINES = text(
     """
 )
 
-VERB_OF_STATE = {USABLE: "verify", "dormant": "fall_dormant", "closed": "close"}
-"""The account's step by the bank's answer; any other answer refuses it."""
-
 
 def _keep_accounts(run: _Run, answers: Sequence[AccountAnswer]) -> None:
-    """Write a chunk's answers onto accounts (by their lifecycle) and lines."""
-    by_verb: dict[str, list[int]] = {}
-    for answer in answers:
-        by_verb.setdefault(VERB_OF_STATE.get(answer.state, "refuse"), []).append(int(answer.reference))
-    asked = [int(answer.reference) for answer in answers]
-    told = {
-        "ids": asked,
-        "states": [answer.state for answer in answers],
-        "cards": [answer.is_card for answer in answers],
-        "texts": [answer.text for answer in answers],
-    }
+    """Write a chunk's answers onto accounts (by their lifecycle), their townships' tasks and the lines."""
     with transaction(run.by) as session:
-        values = run.key | told | {"moment": now(session)}
-        for verb in ("submit", "recheck"):
-            move_many(session, Account, verb, asked, by=run.by, events=False)
-        for verb, ids in by_verb.items():
-            move_many(session, Account, verb, ids, by=run.by, events=False)
-        session.execute(KEEP_ON_ACCOUNTS, values)
-        session.execute(KEEP_ACCOUNTS_ON_LINES, values)
+        told = account_answers.keep_checked(session, answers, by=run.by)
+        values = {
+            "ids": [int(answer.reference) for answer in told],
+            "states": [answer.state for answer in told],
+            "cards": [answer.is_card for answer in told],
+            "moment": now(session),
+        }
+        session.execute(KEEP_ACCOUNTS_ON_LINES, run.key | values)
 
 
 TAKE_KNOWN_STATES = text(
-    "update roster_lines l set account_state = case a.status when 'refused' then 'unknown' else a.status end,"
+    "update roster_lines l set account_state ="
+    " case a.status when 'refused' then coalesce(nullif(a.refused_for, 'other'), 'unknown') else a.status end,"
     " account_is_card = a.is_card,"
     " account_checked_at = coalesce(a.verified_at, cast(:moment as timestamptz)) from accounts a"
     " where l.division_code = :division and l.roster_id = :roster and a.division_code = l.division_code"
