@@ -35,7 +35,7 @@ WAITING = frozenset(
 WORDS: dict[str, dict[str, str]] = {
     "account_state": {
         "verified": "已验证", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
-        "name_differs": "户名不符",
+        "name_differs": "户名不符", "wrong_kind": "不是社会保障卡账户",
     },
     "failure_class": {
         "invalid": "账户无效", "closed": "已销户", "frozen": "已冻结", "lost_card": "卡已挂失", "dormant": "不动户",
@@ -45,7 +45,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "state": {
         "verified": "验证通过", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
-        "name_differs": "户名不符", "paid": "发放成功", "failed": "发放失败", "pending": "处理中",
+        "name_differs": "户名不符", "wrong_kind": "账户类别不符", "paid": "发放成功",
+        "failed": "发放失败", "pending": "处理中",
     },
     "relation": dict(RELATIONS),
     "sex": dict(SEXES),

@@ -56,6 +56,8 @@ PREPARED_AND_JUDGED = (
     ("bank_reply:prepare", "bank_reply:confirm"),
     ("registry_change:propose", "registry_change:approve"),
     ("household_review:prepare", "household_review:sign"),
+    ("account:register", "account:confirm"),
+    ("account_batch:propose", "account_batch:confirm"),
 )
 """One prepares, another judges: never two permissions of one post, nor of one person's posts in one organisation."""
 

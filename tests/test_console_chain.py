@@ -142,6 +142,7 @@ def followed(office: Office) -> None:
     office.does(
         clerk, "failure/action/correct", closed, account_number=spare_card(office, closed), resolution="换了新卡"
     )
+    office.does(f"{PART.township}.head", "account/action/confirm", office.one(Account, Account.status == "proposed"))
     line = office.one(RosterLine, RosterLine.id == dormant.line_id)
     office.scene.sandboxes.bank.set_account(line.account_number, status="active")
     office.does(clerk, "failure/action/activate", dormant, resolution="已到网点激活")

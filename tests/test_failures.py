@@ -156,8 +156,15 @@ class TestCorrect:
         assert money.problems() == []
 
 
+def proposed(money: Money, card: str) -> Account:
+    """Return the account that a correction has proposed."""
+    with money.owner() as session:
+        return session.exec(select(Account).where(Account.number_index == account_index(card))).one()
+
+
 def verify(money: Money, card: str, state: Any) -> None:
-    """Take the bank's answer to a new account."""
+    """Let the head agree to a new account, then take the bank's answer to it."""
+    money.do(money.township.head, accounts.confirm, proposed(money, card))
     with money.owner() as session:
         account = session.exec(select(Account).where(Account.number_index == account_index(card))).one()
         answer = accounts.AccountAnswer(str(account.id), state, True, "银行答复")
@@ -286,6 +293,7 @@ class TestArticle21OverRealSockets:
              "bank_code": line.bank_code, "status": "active"}
         ])  # fmt: skip
         money.do(money.township.clerk, failures.correct, failure, account_number=card, resolution="换卡")
+        money.do(money.township.head, accounts.confirm, proposed(money, card))
 
     def test_a_refund_whose_answer_is_lost_is_made_once(self, county: World, owner: Owner, outside: Sandboxes):
         money = Money(county, owner, outside)

@@ -1,12 +1,10 @@
-"""One-card accounts: registered by the township, verified by the agent bank before they are used. （第十二条）
+"""One-card accounts: the first is registered by the township, a change is two people's, the bank verifies. （第十二条）
 
-A verified new account becomes the payment account by itself; until then the old one serves.
+A verified new account becomes the payment account by itself; until then the old one serves (`account_answers.py`).
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import text
@@ -16,28 +14,28 @@ from integrations import banks
 from integrations.banks import AccountAnswer, AccountQuery
 from models.accounts import Account, AccountStatus
 from models.crypto import account_index
-from models.failures import Failure
-from models.households import Member
+from models.households import Member, MemberStatus
 from models.officers import ActingOfficer
 from models.outbox import OutboxMessage
 from models.payment_orders import AgentBank
 from models.rosters import RosterLine
-from policies.clock import now
 from policies.enforcement import allow
 from policies.identities import luhn_valid
 from policies.lifecycles import Desk
-from policies.moves import move, move_many, record_event
+from policies.moves import begin, move
 from policies.permissions import Permission
-from policies.refusals import Refused
+from policies.refusals import ReasonMissing, Refused
+from workflows.account_answers import apply_answer, apply_answers, send_back
+from workflows.attachments import Evidence, attach
 from workflows.outbox import TOPICS, Topic, ask
 
-TOPIC = "account_check"
+__all__ = ["AccountAnswer", "apply_answer", "apply_answers", "confirm", "recheck", "register", "reject", "submit"]
+
+TOPIC, NOUN = "account_check", "account"
 PREFIX = 3
 """The digits of a CNAPS code that name the bank."""
 AT_THE_DESK = text("select 1 from agent_banks where prefix = :prefix and not interface")
 CARD = re.compile(r"\d{16,19}")
-VERB_OF_STATE = {"verified": "verify", "dormant": "fall_dormant", "closed": "close"}
-"""The account's step by the bank's answer; any other answer refuses it."""
 
 
 class CardNumberWrong(Refused):
@@ -47,11 +45,19 @@ class CardNumberWrong(Refused):
 
 
 class AccountTaken(Refused):
-    """该账号已登记在其他人名下，不能重复登记；请核对账号和持卡人（第十二条）。"""
+    """该账号已登记在其他人名下（登记地：{township}），不能重复登记；请核对账号和持卡人（第十二条）。"""
 
 
 class AccountKnown(Refused):
     """该账号已登记，当前状态为“{status}”，无需重复登记；请换用其他社会保障卡，或对原账户重新提交验证（第十二条）。"""
+
+
+class ChangeProposed(Refused):
+    """该人员已有账户变更等待负责人复核；请等待复核，或先撤回原变更（第十二条）。"""
+
+
+class HolderGone(Refused):
+    """该人员当前为“{status}”，不能登记账户；请先核对人员状态，死亡的按继承或停发处理（第二十一条第三项）。"""
 
 
 class BankUnknown(Refused):
@@ -64,19 +70,100 @@ class NoAccount(Refused):
     """序号 {sequence} 的明细没有登记账户；请先为收款人登记社会保障卡账户（第十二条）。"""
 
 
-def register(session: Session, member: Member, *, by: ActingOfficer, number: str, bank_name: str = "") -> Account:
-    """Register a person's social-security card and send it to the bank for verification. （第十二条）
+# --- registered, proposed -----------------------------------------------------------------------------------------
 
-    bank_name "": the bank of the person's present account. Raises CardNumberWrong, AccountTaken, AccountKnown,
-    BankUnknown.
+
+def register(
+    session: Session,
+    member: Member,
+    *,
+    by: ActingOfficer,
+    number: str,
+    bank_name: str = "",
+    reason: str = "",
+    evidence: Sequence[Evidence] = (),
+) -> Account:
+    """Register a person's social-security card: the first goes to the bank at once, a change to the head. （第十二条）
+
+    bank_name "": the bank of the person's present account. A change says why. Raises CardNumberWrong, HolderGone,
+    AccountTaken, AccountKnown, ChangeProposed, ReasonMissing, BankUnknown, DocumentTooBig, DocumentNotKnown.
     """
     allow(session, by, Permission.ACCOUNT_REGISTER, member)
     card = number.strip().replace(" ", "")
     if not CARD.fullmatch(card) or not luhn_valid(card):
         raise CardNumberWrong
+    if member.status == MemberStatus.DEAD or not member.current:
+        raise HolderGone(status=member.status.label if member.current else "已迁出或并入其他记录")
+    _one_at_a_time(session, member, card)
     _require_free(session, member, card)
-    name, code = _bank(session, member, bank_name.strip())
-    account = Account(
+    first = not session.execute(HAS_ACCOUNTS, {"person": member.person}).scalar_one()
+    if not first and not reason.strip():
+        raise ReasonMissing(step="变更账户", field="变更原因")
+    account = _fresh(session, member, card, bank_name.strip(), by)
+    account.card_required = first or _has_card(session, member)
+    if first:
+        begin(session, account, by=by, label="登记账户", desk=Desk.TOWNSHIP_KEEPER)
+        attach(session, NOUN, account.id or 0, account.division_code, evidence, by=by)
+        return submit(session, account, by=by)
+    _require_no_proposal(session, member)
+    account.status, account.is_payment, account.reason = AccountStatus.PROPOSED, False, reason.strip()
+    begin(session, account, by=by, label="提出账户变更", desk=Desk.TOWNSHIP_KEEPER)
+    attach(session, NOUN, account.id or 0, account.division_code, evidence, by=by)
+    return account
+
+
+LOCK_ALL = text("select pg_advisory_xact_lock_shared(hashtextextended('accounts', 0))")
+LOCK = text(
+    "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(cast(:keys as text[])) key order by key"
+)
+HAS_ACCOUNTS = text("select has_accounts(:person)")
+KEEPERS = text("select township from account_keepers(cast(:indexes as bytea[]), cast(:persons as text[]))")
+
+
+def _one_at_a_time(session: Session, member: Member, card: str) -> None:
+    """Let one registration of a card, and one of a person, be decided after the other, over the whole region.
+
+    A bulk replacement takes the first lock alone.
+    """
+    session.execute(LOCK_ALL)
+    session.execute(LOCK, {"keys": [f"card:{account_index(card).hex()}", f"holder:{member.person}"]})
+
+
+def _require_free(session: Session, member: Member, card: str) -> None:
+    """Let a card be one person's: only the township is told of somebody else. Raises AccountTaken, AccountKnown."""
+    index = account_index(card)
+    _require_unshared(session, member, index)
+    known = session.exec(
+        select(Account).where(
+            col(Account.number_index) == index,
+            Account.division_code == member.division_code,
+            Account.member_id == member.id,
+            col(Account.status).not_in((AccountStatus.CLOSED, AccountStatus.REJECTED)),
+        )
+    ).first()
+    if known is not None:
+        raise AccountKnown(status=known.status.label)
+
+
+def _require_unshared(session: Session, member: Member, index: bytes) -> None:
+    taken = session.execute(KEEPERS, {"indexes": [index], "persons": [member.person]}).scalar()
+    if taken is not None:
+        raise AccountTaken(township=taken)
+
+
+def _require_no_proposal(session: Session, member: Member) -> None:
+    waiting = select(Account.id).where(
+        Account.division_code == member.division_code,
+        Account.member_id == member.id,
+        Account.status == AccountStatus.PROPOSED,
+    )
+    if session.exec(waiting).first() is not None:
+        raise ChangeProposed
+
+
+def _fresh(session: Session, member: Member, card: str, bank_name: str, by: ActingOfficer) -> Account:
+    name, code = _bank(session, member, bank_name)
+    return Account(
         division_code=member.division_code,
         county_code=member.county_code,
         member_id=member.id or 0,
@@ -84,33 +171,23 @@ def register(session: Session, member: Member, *, by: ActingOfficer, number: str
         number_index=account_index(card),
         bank_name=name,
         bank_code=code,
-        is_payment=_has_none(session, member),
+        is_payment=_payment_account(session, member) is None,
         registered_by=by.officer_id,
     )
-    session.add(account)
-    session.flush()
-    record_event(session, account, "register", by=by, label="登记账户", desk=Desk.TOWNSHIP_CLERK)
-    return submit(session, account, by=by)
 
 
-def _require_free(session: Session, member: Member, card: str) -> None:
-    taken = session.exec(
+def _payment_account(session: Session, member: Member) -> Account | None:
+    return session.exec(
         select(Account).where(
-            col(Account.number_index) == account_index(card), col(Account.status) != AccountStatus.CLOSED
+            Account.division_code == member.division_code, Account.member_id == member.id, col(Account.is_payment)
         )
-    ).all()
-    if any(account.member_id != member.id for account in taken):
-        raise AccountTaken
-    if taken:
-        raise AccountKnown(status=taken[0].status.label)
-
-
-def _has_none(session: Session, member: Member) -> bool:
-    found = session.execute(
-        text("select 1 from accounts where division_code = :division and member_id = :member and is_payment"),
-        {"division": member.division_code, "member": member.id},
     ).first()
-    return found is None
+
+
+def _has_card(session: Session, member: Member) -> bool:
+    """Tell whether the person is paid to a verified card: nothing else takes its place."""
+    present = _payment_account(session, member)
+    return present is not None and present.is_card and present.status == AccountStatus.VERIFIED
 
 
 def _bank(session: Session, member: Member, name: str) -> tuple[str, str]:
@@ -131,6 +208,71 @@ def _bank(session: Session, member: Member, name: str) -> tuple[str, str]:
     if len(known) != 1:
         raise BankUnknown(bank="（未填写）", banks="、".join(bank.name for bank in known))
     return known[0].name, known[0].cnaps
+
+
+# --- the second person --------------------------------------------------------------------------------------------
+
+
+def confirm(session: Session, account: Account, *, by: ActingOfficer, opinion: str = "") -> Account:
+    """Agree to a change of account as the second person: it goes to the bank at once. （第十二条、第二十三条）
+
+    Raises NotAllowed, OwnHousehold, SamePersonTwice, AccountTaken, HolderGone.
+    """
+    allow(session, by, Permission.ACCOUNT_CONFIRM, account)
+    member = holder(session, account)
+    if member.status == MemberStatus.DEAD or not member.current:
+        raise HolderGone(status=member.status.label if member.current else "已迁出或并入其他记录")
+    _one_at_a_time(session, member, account.number)
+    _require_unshared(session, member, account.number_index)
+    move(session, account, "confirm", by=by, opinion=opinion)
+    move(session, account, "send", by=by)
+    return _ask_bank(session, account)
+
+
+def reject(session: Session, account: Account, *, by: ActingOfficer, reason: str) -> Account:
+    """Don't agree to a change; a failed payment that waits for it goes back to the township. （第十二、二十一条）
+
+    Raises ReasonMissing.
+    """
+    allow(session, by, Permission.ACCOUNT_CONFIRM, account)
+    return _drop(session, account, "reject", by, reason)
+
+
+def withdraw(session: Session, account: Account, *, by: ActingOfficer, reason: str) -> Account:
+    """Take a proposed change back before it is agreed to. （第十二条） Raises ReasonMissing."""
+    allow(session, by, Permission.ACCOUNT_REGISTER, account)
+    return _drop(session, account, "withdraw", by, reason)
+
+
+def _drop(session: Session, account: Account, verb: str, by: ActingOfficer, reason: str) -> Account:
+    if not reason.strip():
+        raise ReasonMissing(step="不同意或撤回账户变更", field="原因")
+    move(session, account, verb, by=by, opinion=reason.strip())
+    send_back(session, [account.id or 0], by, "账户变更未生效")
+    return account
+
+
+def repropose(session: Session, account: Account, *, by: ActingOfficer, opinion: str = "") -> Account:
+    """Propose once more a change that was not agreed to. （第十二条）
+
+    Raises AccountTaken, AccountKnown, ChangeProposed.
+    """
+    allow(session, by, Permission.ACCOUNT_REGISTER, account)
+    member = holder(session, account)
+    _one_at_a_time(session, member, account.number)
+    _require_free(session, member, account.number)
+    _require_no_proposal(session, member)
+    return move(session, account, "repropose", by=by, opinion=opinion)
+
+
+def holder(session: Session, account: Account) -> Member:
+    """Return whose account it is."""
+    return session.exec(
+        select(Member).where(Member.division_code == account.division_code, Member.id == account.member_id)
+    ).one()
+
+
+# --- asked of the bank --------------------------------------------------------------------------------------------
 
 
 def submit(session: Session, account: Account, *, by: ActingOfficer) -> Account:
@@ -204,96 +346,3 @@ def _apply(session: Session, message: OutboxMessage, answer: Sequence[AccountAns
 
 
 TOPICS[TOPIC] = Topic(prepare=_question, send=banks.verify_accounts, inquire=banks.verify_accounts, apply=_apply)
-
-
-def apply_answer(session: Session, account: Account, answer: AccountAnswer, *, by: ActingOfficer) -> Account:
-    """Write the bank's answer onto an account under verification. （第十二条）"""
-    apply_answers(session, [replace(answer, reference=str(account.id))], by=by, facts={"answer": answer.text})
-    session.refresh(account)
-    return account
-
-
-OPEN_QUESTIONS = text("select id from accounts where id = any (:ids) and status = 'verifying' order by id for update")
-KEEP = text(
-    """
-    update accounts a set answer = b.answer, is_card = b.is_card,
-        verified_at = case when b.state = 'verified' then cast(:moment as timestamptz) else a.verified_at end
-    from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:cards as boolean[]), cast(:answers as text[]))
-        as b (id, state, is_card, answer)
-    where a.id = b.id
-    """
-)
-
-
-def apply_answers(
-    session: Session, answers: Sequence[AccountAnswer], *, by: ActingOfficer, facts: dict[str, Any] | None = None
-) -> set[int]:
-    """Write a bank's answers onto the accounts under verification, set-based; return which were answered. （第十二条）
-
-    A verified account becomes the payment account. A failure that waits for one that the bank refuses goes back to
-    the township. （第二十一条第一项） Accounts that wait for no answer (any more) stay as they are.
-    """
-    asked = {"ids": [int(answer.reference) for answer in answers]}
-    waiting = set(session.execute(OPEN_QUESTIONS, asked).scalars())
-    fit = [answer for answer in answers if int(answer.reference) in waiting]
-    told = {
-        "ids": [int(answer.reference) for answer in fit],
-        "states": [answer.state for answer in fit],
-        "cards": [answer.is_card for answer in fit],
-        "answers": [answer.text for answer in fit],
-    }
-    session.execute(KEEP, told | {"moment": now(session)})
-    by_verb: dict[str, list[int]] = {}
-    for answer in fit:
-        by_verb.setdefault(VERB_OF_STATE.get(answer.state, "refuse"), []).append(int(answer.reference))
-    for verb, ids in by_verb.items():
-        move_many(session, Account, verb, ids, by=by, facts=facts)
-    _make_payment_accounts(session, by_verb.get("verify", []))
-    _send_back(session, [one for verb, ids in by_verb.items() if verb != "verify" for one in ids], by)
-    return waiting
-
-
-LATEST = text(
-    "select distinct on (division_code, member_id) id from accounts where id = any (:ids)"
-    " order by division_code, member_id, id desc"
-)
-FORMER = text(
-    """
-    update accounts o set is_payment = false from accounts n
-    where n.id = any (:ids) and o.division_code = n.division_code and o.member_id = n.member_id and o.is_payment
-        and o.id <> n.id
-    """
-)
-
-
-def _make_payment_accounts(session: Session, ids: Sequence[int]) -> None:
-    """One payment account per person: the old one stays as history. （第十二条）"""
-    latest = {"ids": list(session.execute(LATEST, {"ids": list(ids)}).scalars())} if ids else {"ids": []}
-    if latest["ids"]:
-        session.execute(FORMER, latest)
-        session.execute(text("update accounts set is_payment = true where id = any (:ids)"), latest)
-
-
-WAITING = text(
-    """
-    select distinct on (f.id) f.id, t.answer from accounts t
-    join failures f on f.county_code = t.county_code and f.division_code = t.division_code and f.status = 'corrected'
-    join roster_lines l on l.county_code = f.county_code and l.id = f.line_id
-    left join accounts a on a.division_code = l.division_code and a.id = l.account_id
-    where t.id = any (:ids) and coalesce(a.member_id, l.member_id) = t.member_id
-        and not exists (select 1 from accounts n where n.division_code = l.division_code and n.member_id = t.member_id
-            and n.status = 'verifying')
-    order by f.id, t.id desc
-    """
-)
-
-
-def _send_back(session: Session, ids: Sequence[int], by: ActingOfficer) -> None:
-    """Return the failures that waited for these accounts to their townships, each with what the bank said."""
-    if not ids:
-        return
-    by_answer: dict[str, list[int]] = {}
-    for failure_id, answer in session.execute(WAITING, {"ids": list(ids)}):
-        by_answer.setdefault(answer, []).append(failure_id)
-    for answer, failure_ids in by_answer.items():
-        move_many(session, Failure, "reject_account", failure_ids, by=by, opinion=f"银行验证未通过：{answer}")

@@ -27,6 +27,7 @@ from policies.permissions import Permission
 from policies.refusals import NotFound, ReasonMissing, Refused
 from reports.sheets.bank_replies import said
 from reports.sheets.workbooks import require_workbook
+from workflows.account_answers import NOTICES
 from workflows.files import XLSX, XML, store
 from workflows.numbers import next_numbers
 from workflows.queue import start_job
@@ -36,8 +37,6 @@ OPEN_BATCH = (BankBatchStatus.SENT, BankBatchStatus.ACCEPTED)
 TAKES_FILES = (*OPEN_BATCH, BankBatchStatus.SETTLED)
 """A settled batch still takes files: what they repeat is skipped, what they contradict goes to the exceptions desk."""
 OPEN_PAYMENT = (DisbursementStatus.SENT, DisbursementStatus.UNKNOWN)
-NOTICES = {"dormant": "fall_dormant", "closed": "close"}
-"""What a bank tells of an account by notice → the account's step."""
 
 
 class SameReply(Refused):
@@ -81,7 +80,7 @@ def answer_account(
 
 
 def notice_account(session: Session, account: Account, *, by: ActingOfficer, state: str, words: str = "") -> BankReply:
-    """Tell by hand that an account is dormant or closed. （第二十一条第一、二项）
+    """Tell by hand that an account is dormant or closed, or that its name differs. （第二十一条第一、二项）
 
     Raises NoticeNotFitting, PendingReply.
     """

@@ -12,7 +12,6 @@ from sqlmodel import Session, select
 
 from integrations.iso20022 import pain002
 from integrations.iso20022.pain002 import ResultFile
-from models.accounts import Account
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus, RowOutcome
 from models.base import REGION_CODE
@@ -23,16 +22,20 @@ from models.jobs import JobStatus
 from models.officers import ActingOfficer, system_principal
 from models.payment_orders import AgentBank
 from policies.clock import now
-from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
-from policies.moves import move, move_many
+from policies.moves import move
 from policies.refusals import Refused
-from workflows import accounts, bank_batches, bank_reply_rows
-from workflows.bank_replies import NOTICES, TAKES_FILES, BatchNotOpen, reply_of
+from workflows import account_answers, bank_batches, bank_reply_rows
+from workflows.account_answers import NOTICES
+from workflows.bank_replies import TAKES_FILES, BatchNotOpen, reply_of
 from workflows.files import content_of
 from workflows.queue import finish, officer_of_post, progress
 
 CHUNK = 2_000
-ROUTE_OF_STATE = {"dormant": FailureRoute.ACTIVATE, "closed": FailureRoute.CHANGE_ACCOUNT}
+ROUTE_OF_STATE = {
+    "dormant": FailureRoute.ACTIVATE,
+    "closed": FailureRoute.CHANGE_ACCOUNT,
+    "name_differs": FailureRoute.CHANGE_ACCOUNT,
+}
 
 
 def principal_of(bank: AgentBank, reply: BankReply) -> ActingOfficer:
@@ -83,7 +86,7 @@ class _Apply:
             self._finish(session)
 
     def _answer(self, session: Session, rows: Sequence[Any]) -> list[tuple[int, str, str]]:
-        answered = accounts.apply_answers(
+        answered = account_answers.apply_answers(
             session, bank_reply_rows.answers_of(rows), by=self.principal, facts=self.facts
         )
         return [
@@ -94,16 +97,16 @@ class _Apply:
         ]
 
     def _notify(self, session: Session, rows: Sequence[Any]) -> list[tuple[int, str, str]]:
-        """Let accounts fall dormant or closed; lines that wait for payment are told their way. （第二十一条）"""
+        """Take the bank's notices; lines that wait for payment are told their way. （第二十一条）"""
         told: list[tuple[int, str, str]] = []
-        for state, verb in NOTICES.items():
+        answers = {row.account_id: answer for row, answer in zip(rows, bank_reply_rows.told_by(rows), strict=True)}
+        done = account_answers.notice(session, answers, by=self.principal, facts=self.facts)
+        for state in NOTICES:
             mine = [row for row in rows if row.state == state]
-            ids = [row.account_id for row in mine if row.account_id is not None]
-            fit = fitting(session, verb, ids)
-            move_many(session, Account, verb, sorted(fit), by=self.principal, facts=self.facts)
+            fit = [row.account_id for row in mine if row.account_id in done]
             waiting = tell_lines(session, sorted(fit), state)
             for row in mine:
-                if row.account_id in fit:
+                if row.account_id in done:
                     told.append((row.row_number, RowOutcome.DONE, _way(state, waiting.get(row.account_id, 0))))
                 else:
                     told.append((row.row_number, RowOutcome.SKIPPED, "账户已是此状态，或不能由当前状态改变"))
@@ -145,15 +148,6 @@ class _Apply:
             record = session.exec(select(BankReply).where(BankReply.id == self.reply.id).with_for_update()).one()
             if record.status == ReplyStatus.CONFIRMED:
                 move(session, record, "fail", by=self.principal, opinion=str(refusal))
-
-
-SOURCES = text("select id from accounts where id = any (:ids) and status = any (:sources) order by id for update")
-
-
-def fitting(session: Session, verb: str, ids: Sequence[int]) -> set[int]:
-    """Return the accounts that can take a notice's step now, under lock."""
-    sources = [str(step.source) for step in ACCOUNT_LIFECYCLE.steps if step.verb == verb]
-    return set(session.execute(SOURCES, {"ids": list(ids), "sources": sources}).scalars())
 
 
 NOT_ORDERED = (

@@ -164,6 +164,11 @@ def answers_of(rows: Sequence[Any]) -> list[AccountAnswer]:
     ]
 
 
+def told_by(rows: Sequence[Any]) -> list[AccountAnswer]:
+    """Return rows as what the bank tells of accounts by itself, in its own words; one for each row. （第二十一条）"""
+    return [AccountAnswer(str(row.account_id), row.state, row.is_card, row.words) for row in rows]
+
+
 MARK = text(
     """
     update bank_reply_rows r set outcome = m.outcome, message = m.message

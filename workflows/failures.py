@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from integrations.banks import AccountAnswer
 from integrations.iso20022.reasons import FailureClass as C
-from models.accounts import Account
 from models.bank_batches import BankBatch
 from models.failures import Failure, FailureRoute
 from models.officers import ActingOfficer
@@ -19,7 +19,7 @@ from policies.lifecycles.failures import FAILURE_LIFECYCLE
 from policies.moves import move, move_many, record_event, require_desk, title_of
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, ReasonMissing, Refused
-from workflows import accounts, results
+from workflows import account_answers, accounts, results
 from workflows.plans import by_hash
 
 RETURNED = "returned"
@@ -43,8 +43,8 @@ ROUTES: dict[str, FailureRoute] = {
 }
 """Class of a failure → the item of Article 21 it follows."""
 
-BANK_NOTICES = {C.DORMANT: "fall_dormant", C.CLOSED: "close"}
-"""What a failure tells of the account itself: the account's step."""
+BANK_NOTICES = (C.DORMANT, C.CLOSED, C.NAME_DIFFERS)
+"""What a failure tells of the account itself, as a notice of the bank would. （第二十一条）"""
 
 WAYS = {
     "correct": (FailureRoute.CHANGE_ACCOUNT, FailureRoute.ACTIVATE, FailureRoute.EXCEPTION),
@@ -95,12 +95,12 @@ ACCOUNTS = text(
 def open_(session: Session, batch: BankBatch, disbursement_ids: Sequence[int], *, by: ActingOfficer) -> None:
     """Open a failure for each failed attempt, with its way by Article 21; the bank's notices reach the accounts."""
     keys = {"county": batch.division_code, "batch": batch.id, "ids": list(disbursement_ids)}
-    told = {"classes": [str(kind) for kind in ROUTES], "routes": [str(route) for route in ROUTES.values()]}
+    ways = {"classes": [str(kind) for kind in ROUTES], "routes": [str(route) for route in ROUTES.values()]}
     with by_hash(session):
-        session.execute(INSERT, keys | told | {"moment": now(session)})
-    notices = session.execute(ACCOUNTS, keys | {"classes": [str(kind) for kind in BANK_NOTICES]})
-    for kind, ids in notices:
-        move_many(session, Account, BANK_NOTICES[kind], ids, by=by, facts={"batch": batch.number})
+        session.execute(INSERT, keys | ways | {"moment": now(session)})
+    found = session.execute(ACCOUNTS, keys | {"classes": [str(kind) for kind in BANK_NOTICES]})
+    told = {one: AccountAnswer(str(one), kind, True, "") for kind, ids in found for one in ids}
+    account_answers.notice(session, told, by=by, facts={"batch": batch.number})
 
 
 FORMER = text(
@@ -202,13 +202,15 @@ def correct(
     bank_name: str = "",
     resolution: str = "更正账户",
 ) -> Failure:
-    """Register the payee's new account; the bank verifies it before the line is paid again. （第二十一条第一项）
+    """Propose the payee's new account: the head confirms it, the bank verifies it, then the line is paid again.
+
+    （第二十一条第一项）
 
     Raises NotThisWay and the refusals of `accounts.register`.
     """
     _allow(session, failure, "correct", by)
     holder = accounts.holder_of(session, _line(session, failure))
-    accounts.register(session, holder, by=by, number=account_number, bank_name=bank_name)
+    accounts.register(session, holder, by=by, number=account_number, bank_name=bank_name, reason=resolution)
     return _resolve(session, failure, "correct", by, resolution)
 
 

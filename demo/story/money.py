@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select
 from demo.story.scene import Scene, StoryBroken, yuan
 from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus
-from models.crypto import id_index
+from models.crypto import account_index, id_index
 from models.failures import Failure, FailureStatus, Refund, RefundStatus
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.rosters import RosterLine
 from models.statements import ReconciliationStatus, Statement
 from policies.refusals import NotAllowed
-from workflows import bank_batches, failures, payment_orders, refunds, statements
+from workflows import accounts, bank_batches, failures, payment_orders, refunds, statements
 
 CLOSES, UNREACHABLE, DORMANT, DIES = (
     "closes_after_check", "unreachable_after_check", "dormant_after_check", "dies_after_check",
@@ -141,6 +141,7 @@ def follow_failures(scene: Scene) -> None:
         township, failures.correct, closes, account_number=spare.number, bank_name=spare.bank_name,
         resolution="原账户已销户，登记新的社会保障卡",
     )  # fmt: skip
+    scene.do("changsheng.head", accounts.confirm, _proposed(scene, spare.number), opinion="已核对新卡")
     dormant_card = scene.people.peculiar_home(DORMANT).head.card
     if dormant_card is not None:
         scene.sandboxes.bank.set_account(dormant_card.number, status="active")
@@ -171,6 +172,12 @@ def _failure_of(scene: Scene, key: str) -> Failure:
     if found is None:
         raise StoryBroken(f"{key} 没有发放失败记录")
     return found
+
+
+def _proposed(scene: Scene, number: str) -> Account:
+    """Return the change of account that waits for the head. （第十二条）"""
+    with scene.look() as session:
+        return session.exec(select(Account).where(Account.number_index == account_index(number))).one()
 
 
 def _verified(session: Session, line_ids: Sequence[int]) -> bool:

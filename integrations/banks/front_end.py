@@ -16,7 +16,7 @@ CHUNK = 1000
 AGENT_ACCOUNT_HEADER = "X-Agent-Account"
 """Carries the account to be debited: numbers never stand in an address, which others may log."""
 
-AccountState = Literal["verified", "unknown", "closed", "dormant", "frozen", "name_differs"]
+AccountState = Literal["verified", "unknown", "closed", "dormant", "frozen", "name_differs", "wrong_kind"]
 BatchState = Literal["unknown", "received", "accepted", "refused", "settled"]
 
 

@@ -1,5 +1,6 @@
 """One table of steps per noun, and which table a record follows."""
 
+from models.account_batches import AccountBatch
 from models.accounts import Account
 from models.bank_batches import BankBatch, Disbursement
 from models.bank_replies import BankReply
@@ -14,6 +15,9 @@ from models.policy_changes import PolicyChange
 from models.registry_changes import RegistryChange
 from models.registry_tasks import RegistryTask
 from models.rosters import Roster
+from models.transfers import Transfer
+from models.virtual_members import VirtualMember
+from policies.lifecycles.account_batches import ACCOUNT_BATCH_LIFECYCLE
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
@@ -27,9 +31,12 @@ from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
 from policies.lifecycles.registry_changes import REGISTRY_CHANGE_LIFECYCLE
 from policies.lifecycles.registry_tasks import REGISTRY_TASK_LIFECYCLE
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
+from policies.lifecycles.transfers import TRANSFER_LIFECYCLE
+from policies.lifecycles.virtual_members import VIRTUAL_MEMBER_LIFECYCLE
 
 LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
+    AccountBatch: ACCOUNT_BATCH_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
     BankReply: BANK_REPLY_LIFECYCLE,
     Delegation: DELEGATION_LIFECYCLE,
@@ -44,6 +51,8 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     RegistryChange: REGISTRY_CHANGE_LIFECYCLE,
     RegistryTask: REGISTRY_TASK_LIFECYCLE,
     Roster: ROSTER_LIFECYCLE,
+    Transfer: TRANSFER_LIFECYCLE,
+    VirtualMember: VIRTUAL_MEMBER_LIFECYCLE,
 }
 
 __all__ = ["LIFECYCLES", "OPINION", "PASSWORD", "REASON", "Ask", "Desk", "Lifecycle", "Step"]

@@ -7,7 +7,7 @@ from policies.lifecycles.base import OPINION, PASSWORD, Ask, Desk, Lifecycle, St
 from policies.permissions import Permission as P
 
 RESOLUTION = Ask("resolution", "处理说明")
-ACCOUNT = Ask("account_number", "新的社会保障卡账号", "text", help="登记后自动送代理银行验证，验证通过方可补发")
+ACCOUNT = Ask("account_number", "新的社会保障卡账号", "text", help="由负责人复核后送代理银行验证，验证通过方可补发")
 BANK = Ask("bank_name", "开户银行", "text", required=False)
 
 # fmt: off
@@ -20,7 +20,7 @@ FAILURE_LIFECYCLE = Lifecycle(
         Step("retry", S.OPEN, S.CORRECTED, P.FAILURE_NOTIFY, "财政更正后重付", Desk.FINANCE_CLERK, asks=(RESOLUTION,),
              consequence="限额、代发户头寸、联行号等由财政部门更正，列入补发。"),
         Step("correct", S.NOTIFIED, S.CORRECTED, P.FAILURE_CORRECT, "变更账户", Desk.TOWNSHIP_CLERK, ACCOUNT_CHANGE,
-             (ACCOUNT, BANK, RESOLUTION), consequence="新账户经银行验证通过后列入补发。"),
+             (ACCOUNT, BANK, RESOLUTION), consequence="由负责人复核、银行验证通过后列入补发。"),
         Step("activate", S.NOTIFIED, S.CORRECTED, P.FAILURE_ACTIVATE, "确认已激活", Desk.TOWNSHIP_CLERK, ACCOUNT_CHANGE,
              (RESOLUTION,), consequence="不动户激活后重新支付（第二十一条第二项）。"),
         Step("report_unpayable", S.NOTIFIED, S.REPORTED, P.FAILURE_REPORT, "反馈无法发放", Desk.TOWNSHIP_CLERK,

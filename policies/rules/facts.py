@@ -55,6 +55,7 @@ ACCOUNT_STATES: Choices = (
     ("dormant", "不动户"),
     ("frozen", "冻结"),
     ("name_differs", "户名不符"),
+    ("wrong_kind", "不是社会保障卡账户"),
 )
 SHEETS: Choices = (("land", "耕地"), ("generic", "通用"))
 NUMBER, MONEY, TEXT, DATE, BOOLEAN, CHOICE = Kind
