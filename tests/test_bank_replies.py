@@ -14,7 +14,7 @@ from tests.bank_desk import OTHER, BankDesk, a_bank_office, answers, waiting_acc
 from tests.conftest import As, Owner
 from tests.factories import World, a_card_number, a_line, a_member, a_roster, an_account
 from tests.money import deliver_all
-from workflows import accounts, bank_replies, checks
+from workflows import account_answers, accounts, bank_replies, checks
 from workflows.bank_replies import AnsweredAlready, NoticeNotFitting, PendingReply, SameReply
 
 
@@ -143,7 +143,7 @@ class TestWorkbook:
         with owner() as session:
             waiting = [waiting_account(session, county) for _ in range(5)]
         reply = bank.sends(ReplyKind.ANSWERS, answers(*((one, "验证通过") for one in waiting)))
-        apply_answers, calls = accounts.apply_answers, []
+        apply_answers, calls = account_answers.apply_answers, []
 
         def breaks(*told: object, **named: object) -> object:
             calls.append(1)
@@ -151,7 +151,7 @@ class TestWorkbook:
                 raise RuntimeError("worker gone")
             return apply_answers(*told, **named)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(accounts, "apply_answers", breaks)
+        monkeypatch.setattr(account_answers, "apply_answers", breaks)
         with pytest.raises(RuntimeError):
             bank.confirms(reply)
         assert [bank.again(one).status.value for one in waiting].count("verified") == 2
@@ -184,7 +184,10 @@ class TestBankWithoutInterface:
             member = a_member(session, county)
             an_account(session, member)
         with owner() as session:
-            card = accounts.register(session, session.merge(member), by=county.township.clerk, number=a_card_number())
+            card = accounts.register(
+                session, session.merge(member), by=county.township.clerk, number=a_card_number(), reason="换卡"
+            )
+            accounts.confirm(session, card, by=county.township.head)
         assert (bank.again(card).status, deliver_all()) == (AccountStatus.VERIFYING, 0)
 
     def test_a_rosters_check_asks_its_desk_instead(self, owner: Owner, county: World):
