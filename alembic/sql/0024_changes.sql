@@ -1,2 +1,119 @@
--- Changes of the registry that the application can't write by itself.
-select 1;
+-- Two records of one person become one (第十一条): payments, claims and accounts lie in several tables and, for who has
+-- moved, in several townships. The application can't write them; this function does, for a change that two people have
+-- taken and that is being applied in this very transaction.
+
+-- How many payments of these people are neither done nor given up: all records of a person count, wherever they are.
+create function payments_under_way(members bigint[]) returns bigint
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+    select count(*) from members m
+    join members s on s.person = m.person
+    join roster_lines l on l.division_code = s.division_code and l.member_id = s.id
+    join disbursements d on d.county_code = l.county_code and d.line_id = l.id
+    where m.id = any (payments_under_way.members) and (session_user <> 'yikatong_app'
+            or m.division_code >= (select (ticket())[1]) and m.division_code < (select (claims())[2]))
+        and (d.status in ('reserved', 'pending', 'sent', 'unknown') or exists (select from failures f
+            where f.county_code = d.county_code and f.disbursement_id = d.id
+                and f.status in ('open', 'notified', 'corrected', 'reported')))
+$$;
+
+create function merge_records(change bigint, loser bigint, kept bigint)
+    returns table (verdict text, roster_id bigint, lines bigint)
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    c registry_changes;
+    l members;
+    k members;
+    theirs bigint[];
+    twice bigint[];
+begin
+    select * into c from registry_changes x where x.id = change;
+    select * into l from members x where x.id = loser for update;
+    select * into k from members x where x.id = kept for update;
+    if c.id is null or c.kind <> 'merge' or c.member_id is distinct from l.id or c.status <> 'applied'
+        or session_user = 'yikatong_app' and c.applied_in <> pg_current_xact_id()::text
+        or l.division_code <> c.division_code or k.division_code is distinct from c.division_code
+        or not l.current or not k.current or l.person = k.person
+    then
+        raise exception '合并须经变更审核' using errcode = '42501';
+    end if;
+    if payments_under_way(array[l.id, k.id]) > 0 then
+        raise exception '两条记录还有补贴正在支付' using errcode = '55006';
+    end if;
+    select array_agg(x.id) into theirs from members x where x.person = l.person;
+
+    -- What both were paid stays claimed under both keys: it can't be paid a third time, and the township is told.
+    select coalesce(array_agg(o.id), '{}') into twice
+    from roster_lines o
+    join rosters r on r.division_code = o.division_code and r.id = o.roster_id
+    join subsidy_projects p on p.id = r.project_id
+    join entitlement_successes s on s.entitlement_key = o.entitlement_key
+    join entitlement_successes t on t.entitlement_key = encode(sha256(convert_to(p.code || '|' || r.period || '|'
+        || k.person || '|' || o.component, 'UTF8')), 'hex')
+    where o.member_id = any (theirs);
+
+    update roster_lines o set entitlement_key = encode(sha256(convert_to(p.code || '|' || r.period || '|' || k.person
+        || '|' || o.component, 'UTF8')), 'hex')
+    from rosters r, subsidy_projects p
+    where o.member_id = any (theirs) and o.id <> all (twice) and r.division_code = o.division_code
+        and r.id = o.roster_id and p.id = r.project_id;
+    update entitlement_successes s set entitlement_key = o.entitlement_key
+    from disbursements d, roster_lines o
+    where o.member_id = any (theirs) and o.id <> all (twice) and d.county_code = o.county_code and d.line_id = o.id
+        and s.division_code = d.county_code and s.disbursement_id = d.id;
+    update disbursements d set entitlement_key = o.entitlement_key
+    from roster_lines o
+    where o.member_id = any (theirs) and o.id <> all (twice) and d.county_code = o.county_code and d.line_id = o.id;
+
+    update accounts a set is_payment = false where a.division_code = l.division_code and a.member_id = l.id
+        and a.is_payment and exists (select from accounts b where b.division_code = k.division_code
+            and b.member_id = k.id and b.is_payment);
+    update accounts a set member_id = k.id where a.division_code = l.division_code and a.member_id = l.id
+        and a.status not in ('proposed', 'rejected', 'closed') and not exists (select from accounts b
+            where b.division_code = k.division_code and b.member_id = k.id and b.number_index = a.number_index);
+    update certificates x set member_id = k.id, change_id = c.id
+    where x.division_code = l.division_code and x.member_id = l.id and x.ended_on is null;
+
+    update members x set current = false, merged_into = k.id, left_on = c.effective_on, change_id = c.id,
+        version = x.version + 1 where x.id = l.id;
+    update members x set person = k.person where x.id = any (theirs);
+    update residences x set person = k.person, change_id = c.id where x.person = l.person;
+    return query select 'paid_twice', o.roster_id, count(*) from roster_lines o where o.id = any (twice)
+        group by o.roster_id;
+end $$;
+
+-- As in 0016, but a stay never begins before the former one has ended: a death is registered with its own date, however
+-- late, while the relations that it changes belong to people who came in the meantime.
+create or replace function residences_follow() returns trigger language plpgsql
+    security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    day constant date := ((clock_timestamp() + (select c.moved_by from business_clock c))
+        at time zone 'Asia/Shanghai')::date;
+begin
+    if tg_op = 'UPDATE' then
+        update residences r set until_on = greatest(r.from_on, coalesce(c.effective_on, day)),
+            ended_by = coalesce(c.kind, 'import'), change_id = f.change_id
+        from fresh f join stale s on s.id = f.id left join registry_changes c on c.id = f.change_id
+        where r.division_code = f.division_code and r.member_id = f.id and r.until_on is null
+            and ((f.household_id, f.relation, f.person) is distinct from (s.household_id, s.relation, s.person)
+                or not f.current or f.status in ('dead', 'moved'));
+        insert into residences (division_code, county_code, household_id, member_id, person, relation, from_on,
+            began_by, change_id)
+        select f.division_code, f.county_code, f.household_id, f.id, f.person, f.relation,
+            greatest(coalesce(c.effective_on, day), (select max(r.until_on) from residences r
+                where r.division_code = f.division_code and r.member_id = f.id)),
+            coalesce(c.kind, 'import'), f.change_id
+        from fresh f join stale s on s.id = f.id left join registry_changes c on c.id = f.change_id
+        where f.current and f.status in ('alive', 'missing')
+            and (f.household_id, f.relation, f.person, f.current, f.status)
+                is distinct from (s.household_id, s.relation, s.person, s.current, s.status)
+            and not exists (select from residences r where r.person = f.person and r.until_on is null);
+        return null;
+    end if;
+    insert into residences (division_code, county_code, household_id, member_id, person, relation, from_on, began_by,
+        change_id)
+    select f.division_code, f.county_code, f.household_id, f.id, f.person, f.relation,
+        coalesce(c.effective_on, f.added_on), coalesce(c.kind, 'import'), f.change_id
+    from fresh f left join registry_changes c on c.id = f.change_id
+    where f.current and f.status in ('alive', 'missing');
+    return null;
+end $$;
