@@ -41,7 +41,7 @@ def purge_imports(by: ActingOfficer) -> int:
 
 
 def purge_registry_imports(by: ActingOfficer) -> int:
-    """Give back agreed imports whose job was lost; purge the staged rows that nobody goes on with. （第十一、三十条）"""
+    """Give back agreed imports whose job was lost; purge rows that nobody goes on with. （第十一、三十条）"""
     given_back = registry_import_apply.give_back_stuck(by)
     with transaction(by) as session:
         expired = now(session) - timedelta(days=registry_imports.KEPT_DAYS)
