@@ -57,7 +57,8 @@ class Related:
 
 
 Choices = Callable[[Session, ActingOfficer, Any], Sequence[tuple[str, str]]]
-Present = Callable[[Session, ActingOfficer, Any], Mapping[str, str]]
+Notes = Callable[[Session, ActingOfficer, Any], Mapping[str, str]]
+Present = Callable[[Session, ActingOfficer, Any, Mapping[str, str]], Mapping[str, str]]
 
 
 class Menu(StrEnum):
@@ -107,8 +108,8 @@ class Form:
     filled: tuple[str, ...] = ()
     """The fields that begin with what the record's columns of that name hold."""
     present: Present | None = None
-    """What else the fields begin with, by their names."""
-    notes: Present | None = None
+    """What else the fields begin with, by their names; it knows what the address has chosen."""
+    notes: Notes | None = None
     """What stands beside the fields as it is now, masked, by their names."""
     group: str = ""
     """The menu of the page's head that holds the form; empty: a button of its own."""

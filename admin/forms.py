@@ -27,6 +27,21 @@ ABOUT = {
     "DocumentTooBig": "evidence",
     "TooManyDocuments": "evidence",
     "EffectiveLater": "effective_on",
+    "DayTooEarly": "effective_on",
+    "PersonHere": "id_number",
+    "PersonKept": "id_number",
+    "HouseholdUnknown": "into_number",
+    "SameHousehold": "into_number",
+    "HouseholdHasNoHead": "into_number",
+    "NotAHead": "head_id",
+    "HeadNeeded": "head_id",
+    "HeadStays": "relation",
+    "RelationNeeded": "relation",
+    "NobodyToMove": "member_ids",
+    "WholeHousehold": "member_ids",
+    "VisitLater": "visited_on",
+    "NotePersonal": "note",
+    "ReasonPersonal": "reason",
 }
 """The field that a refusal is about when it names none itself."""
 
@@ -58,7 +73,7 @@ async def _page(
         record = view.find(session, by, key) if form.on_record else None
         choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
         shown = blockers(session, record, by) if record is not None and not form.asks else []
-        present = form.present(session, by, record) if form.present and refusal is None else {}
+        present = form.present(session, by, record, given) if form.present and refusal is None else {}
         return record, shown, choices, present, form.notes(session, by, record) if form.notes else {}
 
     record, found, choices, present, notes = await reading(question)

@@ -10,7 +10,7 @@ from models.bank_batches import BankBatch, BankBatchStatus
 from models.events import DeskHolder, Event
 from models.failures import Failure
 from models.household_reviews import HouseholdReview, ReviewStatus
-from models.households import IdentityOutcome
+from models.households import Household, HouseholdStatus, IdentityOutcome, Member
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
@@ -20,6 +20,7 @@ from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning, WarningRule
 from policies.clock import now
 from policies.lifecycles import LIFECYCLES, Desk
+from workflows import household_pages
 from workflows.policy_changes import obstacles
 from workflows.roster_lines import EDITABLE
 
@@ -49,6 +50,8 @@ def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
         found = [Blocker(*told) for told in obstacles(session, record)]
     elif isinstance(record, RegistryChange | HouseholdReview):
         found = _given_back(record)
+    elif isinstance(record, Household | Member):
+        found = _kept(session, record)
     else:
         found = _money(record)
     return [*found, *_same_person(session, record, by)]
@@ -62,6 +65,28 @@ def _given_back(record: RegistryChange | HouseholdReview) -> list[Blocker]:
     if record.status == ChangeStatus.APPROVED:
         return [Blocker("wait", "正在写入基础信息库", "第十一条", "后台处理，无需人工操作")]
     return []
+
+
+def _kept(session: Session, record: Household | Member) -> list[Blocker]:
+    """Tell what waits at a household or person. （第十一条、第十六条第一项）"""
+    changes, tasks = household_pages.waiting(session, record)
+    found = []
+    problem = household_pages.identity_problem(record) if isinstance(record, Member) else None
+    if problem is not None:
+        tone, text, way = problem
+        found.append(Blocker(tone, text, "第十一条、第十六条第一项", way))
+    if tasks:
+        way = "由苏木乡镇信息管理岗在“基础信息待办”中核实处理"
+        found.append(Blocker("yellow", f"{tasks} 件差异待处理", "第十一条", way))
+    if changes:
+        found.append(Blocker("blue", f"{changes} 件变更在办理中", "第十一条", "复核同意后才写入基础信息库"))
+    if isinstance(record, Household) and record.status == HouseholdStatus.ACTIVE and household_pages.overdue(
+        session, record
+    ):  # fmt: skip
+        last = f"上次 {record.reviewed_on}" if record.reviewed_on else "尚未复核过"
+        way = "由苏木乡镇信息管理岗入户后登记年度复核"
+        found.append(Blocker("yellow", f"年度复核逾期：{last}", "第十一条", way))
+    return found
 
 
 def _lights(session: Session, roster: Roster) -> list[Blocker]:

@@ -3,6 +3,7 @@
 （第十一、三十条）
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,12 @@ from typing import Any
 from sqlmodel import Session
 
 from models.officers import ActingOfficer
-from models.registry_changes import Attachment, ChangeStatus, RegistryChange
+from models.registry_changes import Attachment, RegistryChange
 from policies.enforcement import allow, may
-from policies.moves import record_event
 from policies.permissions import Permission
-from policies.refusals import NotFound, StepNotPossible
+from policies.refusals import ReasonMissing
 from workflows import household_reviews, registry_changes
-from workflows.attachments import Evidence, attach, attachments_of
+from workflows.attachments import attachments_of
 from workflows.files import content_of
 from workflows.registry_changes import shown_of
 from workflows.reveals import record_shown
@@ -37,6 +37,11 @@ class Document:
     attachment: Attachment
     content: bytes
 
+    @property
+    def data_url(self) -> str:
+        """Return the content inside the page itself: no address of its own, nothing for a cache to keep."""
+        return f"data:{self.attachment.media_type};base64,{b64encode(self.content).decode()}"
+
 
 def show(
     session: Session, record: Any, noun: str, *, by: ActingOfficer, reason: str, documents: Sequence[int]
@@ -48,7 +53,7 @@ def show(
     allow(session, by, VIEWERS[noun], record)
     found = [one for one, _ in attachments_of(session, noun, record.id, record.division_code) if one.id in documents]
     if not found:
-        raise NotFound
+        raise ReasonMissing(step="查看材料", field="查看哪些材料")
     kinds = [one.kind.label for one in found]
     record_shown(
         session, record, by=by, noun=noun, label=LABEL, fields=sorted(set(kinds)), count=len(found), reason=reason
@@ -76,20 +81,3 @@ def contents(
     )
     return shown_of(change.before), shown_of(change.after)
 
-
-def supplement(
-    session: Session, change: RegistryChange, *, by: ActingOfficer, evidence: Sequence[Evidence]
-) -> RegistryChange:
-    """Add documents to a change that was returned for want of them. （第十一条）
-
-    Raises NotAllowed, NotFound, StepNotPossible, TooManyDocuments, DocumentTooBig, DocumentNotKnown.
-    """
-    allow(session, by, Permission.REGISTRY_CHANGE_PROPOSE, change)
-    if change.status != ChangeStatus.RETURNED:
-        raise StepNotPossible(title=f"变更单{change.number}", status=change.status.label, step="补充材料")
-    added = attach(session, registry_changes.NOUN, change.id or 0, change.division_code, evidence, by=by)
-    change.evidence_count += len(added)
-    session.flush()
-    facts = {"count": len(added), "kinds": sorted({one.kind for one in added})}
-    record_event(session, change, "supplement", by=by, label="补充佐证材料", facts=facts)
-    return change

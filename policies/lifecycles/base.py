@@ -73,9 +73,9 @@ class Ask:
     name: str
     label: str
     kind: str = "textarea"
-    """text, textarea, choice, choices, checkbox, number, integer, date, file, password (re-authentication: checked by
-    the console); row and rows: one or several records by number; each: a choice for every record; evidence:
-    documents with their kinds."""
+    """text, suggest (text with proposals), textarea, choice, choices, checkbox, number, integer, date, file, password
+    (re-authentication: checked by the console); row and rows: one or several records by number; each: a choice for
+    every record; evidence: documents with their kinds."""
     required: bool = True
     choices: tuple[tuple[str, str], ...] = ()
     help: str = ""
