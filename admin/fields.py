@@ -15,8 +15,10 @@ from models.warnings import Light
 from policies.clock import ZONE
 from policies.codes import ETHNICITIES, RELATIONS, SEXES
 from policies.identities import mask_card, mask_id, mask_name, mask_phone
+from policies.lifecycles.registry_tasks import OUTCOME
 from policies.permissions import Permission
 from policies.refusals import Refused
+from workflows.household_reviews import CHECKS
 
 EMPTY = "—"
 GOOD = frozenset(
@@ -50,6 +52,10 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "relation": dict(RELATIONS),
     "sex": dict(SEXES),
+    "media_type": {"image/jpeg": "照片（JPG）", "image/png": "图片（PNG）", "application/pdf": "PDF"},
+    "settled_as": dict(OUTCOME.choices),
+    "source": {"police": "公安", "bank": "代理银行", "keeper": "管理地", "township": "苏木乡镇"},
+    "checked": dict(CHECKS),
     "ethnicity": dict(ETHNICITIES),
     "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},
     "permissions": {one.value: one.label for one in Permission} | {"": "全部权限"},
@@ -87,6 +93,16 @@ def moment_text(value: datetime | None) -> str:
 def day_text(value: date | None) -> str:
     """Return a date."""
     return EMPTY if value is None else value.isoformat()
+
+
+def relation_text(code: str) -> str:
+    """Return what a relation to the head is called."""
+    return RELATIONS.get(code, code)
+
+
+def plain_text(value: Decimal) -> str:
+    """Return a quantity without the zeros behind it."""
+    return f"{value.normalize():,f}"
 
 
 def count_text(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from admin.fields import field_view
 from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
@@ -14,10 +15,13 @@ from models.base import Table
 from models.clock import CalendarDay
 from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
+from models.household_reviews import HouseholdReview
 from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
+from models.registry_changes import ChangeKind, RegistryChange
+from models.registry_tasks import RegistryTask, TaskKind
 from models.rosters import Roster, RosterStatus
 from policies.clock import today
 from policies.deadlines import BATCH_SENDING
@@ -33,6 +37,9 @@ NOUNS: dict[type[Table], str] = {
     Refund: "refund",
     Post: "post",
     PolicyChange: "policy-change",
+    RegistryChange: "registry-change",
+    RegistryTask: "registry-task",
+    HouseholdReview: "household-review",
 }
 """The nouns that wait at desks, with the identity of their view."""
 
@@ -225,8 +232,12 @@ def _title(record: Any) -> str:
 
 def _detail(record: Any) -> str:
     """Return what a task is about: the project and period, or what the record says of itself."""
-    about = getattr(record, "project_name", "") or getattr(record, "subject", "")
-    return f"{about} {getattr(record, 'period', '')}".strip()
+    about = getattr(record, "project_name", "")
+    if not about and hasattr(record, "subject"):
+        about = field_view(type(record), "subject").cell(record, {}).text
+    kind = getattr(record, "kind", None)
+    words = f"{kind.label} {about}" if isinstance(kind, ChangeKind | TaskKind) else about
+    return f"{words} {getattr(record, 'period', '')}".strip()
 
 
 def _task(identity: str, record: Any, errand: str, due_on: date | None) -> Task:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from admin import fields
 from models.settings import settings
+from policies.identities import mask_name
 from policies.refusals import Refused
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def environment() -> Pages:
     made.env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.env.globals.update(demo=settings().movable_clock, tone=fields.tone)
     made.env.filters.update(yuan=fields.yuan, moment=fields.moment_text, day=fields.day_text, count=fields.count_text)
+    made.env.filters.update(masked_name=mask_name, relation=fields.relation_text, plain=fields.plain_text)
     return made
 
 

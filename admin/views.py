@@ -8,7 +8,8 @@ from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.handover import HandoverView, OwnView, RegistrarsView
-from admin.households import HouseholdView, MemberView
+from admin.household_reviews import HouseholdReviewView
+from admin.households import AssetView, CertificateView, HouseholdView, MemberView
 from admin.imports import RosterImportView
 from admin.money import (
     BankBatchView,
@@ -23,7 +24,9 @@ from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
+from admin.registry import RegistryChangeView, RegistryTaskView
 from admin.reveals import KeyRotationView, RevealView
+from admin.review_progress import ReviewProgressView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
 from admin.sessions import LoginSessionView, OpenIdentityView
@@ -47,6 +50,12 @@ VIEWS: tuple[type[Any], ...] = (
     ResultExceptionView,
     HouseholdView,
     MemberView,
+    RegistryChangeView,
+    RegistryTaskView,
+    HouseholdReviewView,
+    ReviewProgressView,
+    AssetView,
+    CertificateView,
     AccountView,
     SubsidyProjectView,
     WarningRuleView,

@@ -16,9 +16,12 @@ from models.base import REGION_CODE, Table
 from models.delegations import Delegation
 from models.divisions import Level
 from models.failures import Failure, FailureStatus, Refund
+from models.household_reviews import HouseholdReview
 from models.officers import ActingOfficer, Officer, Post, PostStatus, Role, Scope, system_principal
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
+from models.registry_changes import RegistryChange
+from models.registry_tasks import RegistryTask
 from models.rosters import Roster, RosterStatus
 from policies.clock import now, today
 from policies.enforcement import allow
@@ -30,7 +33,9 @@ from workflows.officers import NOUN
 from workflows.posts import ends_on, propose, require_another, require_reason
 from workflows.sessions import end_all
 
-NOUNS: tuple[type[Table], ...] = (Roster, PaymentOrder, BankBatch, Failure, Refund)
+NOUNS: tuple[type[Table], ...] = (
+    Roster, PaymentOrder, BankBatch, Failure, Refund, RegistryChange, RegistryTask, HouseholdReview,
+)  # fmt: skip
 """The nouns that wait at desks."""
 ERRANDS: tuple[tuple[type[Table], Desk, str, tuple[Any, ...]], ...] = (
     (Roster, Desk.DEPARTMENT_CLERK, "待生成资金支付单的清册", (col(Roster.status) == RosterStatus.FINAL,)),
