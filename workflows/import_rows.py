@@ -19,6 +19,7 @@ from policies.entitlements import ENTITLEMENT_SQL
 from policies.identities import mask_name, name_key
 from reports.sheets.findings import Findings
 from reports.sheets.rosters import Chunk, RosterSheet
+from workflows import virtual_members
 from workflows.plans import by_hash
 
 STAGING = """
@@ -48,42 +49,61 @@ ENTITLEMENT = ENTITLEMENT_SQL.format(
     project="cast(:project_code as text)", period="cast(:period as text)", person="m.person", component="r.component"
 )
 
+REFERENCED = """
+    select distinct on (v.member_id) v.* from virtual_members v
+    where v.division_code = :division and v.status = 'in_force'
+        and coalesce(v.project_id, cast(:project as bigint)) = :project
+    order by v.member_id, v.id
+"""
+"""People whom other townships keep and this one pays, for this project; with the keeper's snapshot. （第十一条）"""
+
 # The registry is asked once for the whole sheet. `payee` is the person himself or the head of his household.
 MATCHED = """
-with heads as (
-    select distinct on (household_id) household_id, id, name, name_key from members
-    where division_code = :division and relation in ('02', '01') order by household_id, relation desc, id
+with referenced as ({referenced}), registry as (
+    select m.id, m.household_id, m.person, m.name, m.name_key, m.id_index, m.relation, m.phone is not null as has_phone,
+        m.added_on
+    from members m where m.division_code = :division
+        and (m.current or m.id in (select v.member_id from referenced v))
+), heads as (
+    select distinct on (household_id) household_id, id, name, name_key from registry
+    where relation in ('02', '01') order by household_id, relation desc, id
 ), known as (
-    select distinct on (member_id, number_index) * from accounts
-    where division_code = :division order by member_id, number_index, is_payment desc, id desc
+    (select distinct on (member_id, number_index) id, member_id, number, number_index, bank_name, bank_code, is_card,
+        is_payment, null as state, cast(null as timestamptz) as checked_at
+    from accounts where division_code = :division order by member_id, number_index, is_payment desc, id desc)
+    union all
+    select null, member_id, account_number, account_index, bank_name, bank_code, account_is_card, true, account_state,
+        account_verified_at
+    from referenced where account_index is not null
 ), people as (
-    select r.*, m.id as member_id, m.household_id, m.name as known_name, m.name_key as known_key,
-        m.phone is not null as has_phone, m.added_on, h.name as known_head, {key} as entitlement_key,
+    select r.*, m.id as member_id, m.household_id, m.name as known_name, m.name_key as known_key, m.has_phone,
+        m.added_on, h.name as known_head, {key} as entitlement_key,
         case when r.payee_name in ('', m.name_key) then m.id when r.payee_name = h.name_key then h.id end as payee_id,
         case when r.payee_name in ('', m.name_key) then m.name when r.payee_name = h.name_key then h.name end
             as known_payee
     from import_rows r
-    left join members m on m.division_code = :division and m.id_index = r.id_index
+    left join registry m on m.id_index = r.id_index
     left join heads h on h.household_id = m.household_id
     where r.division_code = :division and r.import_id = :import
 ), matched as (
     select p.*, coalesce(a.id, d.id) as account_id, coalesce(a.number, d.number) as known_number,
         coalesce(a.number_index, d.number_index) as known_index, coalesce(a.bank_name, d.bank_name) as known_bank,
         coalesce(a.bank_code, d.bank_code) as known_code, coalesce(a.is_card, d.is_card) as is_card,
-        coalesce(a.is_payment, d.is_payment) as is_payment
+        coalesce(a.is_payment, d.is_payment) as is_payment, coalesce(a.state, d.state) as known_state,
+        coalesce(a.checked_at, d.checked_at) as checked_at
     from people p
     left join known a on a.member_id = p.payee_id and a.number_index = p.account_index
     left join known d on d.member_id = p.payee_id and d.is_payment and p.account_index is null
 )
-""".replace("{key}", ENTITLEMENT)
+""".replace("{key}", ENTITLEMENT).replace("{referenced}", REFERENCED)
 
 FINDINGS = (
     MATCHED
     + """
 select row_number, id_index, member_id, known_name, known_key is distinct from name_key as other_name, payee_id,
-    account_id, account_index is null as no_account, is_payment
+    known_index, account_index is null as no_account, is_payment
 from matched
-where member_id is null or known_key <> name_key or payee_id is null or account_id is null
+where member_id is null or known_key <> name_key or payee_id is null or known_index is null
     or account_index is null or not is_payment
 order by row_number
 """
@@ -107,30 +127,31 @@ _APPLY_MATCHED = """
 insert into roster_lines (county_code, division_code, roster_id, sector, sequence, household_id, member_id, village,
     group_name, head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number,
     account_index, bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state,
-    state_reason, note, account_is_card, contracted_area_mu, previous_amount_fen, phone_present, member_added_on,
-    reviewed_on)
+    state_reason, note, account_is_card, account_state, account_checked_at, contracted_area_mu, previous_amount_fen,
+    phone_present, member_added_on, reviewed_on)
 select :county, :division, :roster, :sector, row_number() over (order by x.row_number), x.household_id, x.member_id,
     coalesce(nullif(x.village, ''), h.village), coalesce(nullif(x.group_name, ''), h.group_name),
     coalesce(x.known_head, h.head_name), x.known_name, x.id_number, x.id_index, x.known_payee,
     case when x.payee_id = x.member_id then 'self' else 'head' end, x.account_id,
     coalesce(x.account_number, x.known_number), x.known_index, x.known_bank, x.known_code, x.quantity, x.standard,
-    x.amount_fen, x.component, x.entitlement_key, 'active', '', x.note, x.is_card, land.mu, previous.amount_fen,
-    x.has_phone, x.added_on, h.reviewed_on
+    x.amount_fen, x.component, x.entitlement_key, 'active', '', x.note, x.is_card, x.known_state, x.checked_at, land.mu,
+    previous.amount_fen, x.has_phone, x.added_on, h.reviewed_on
 from matched x
 join households h on h.division_code = :division and h.id = x.household_id
 left join land on land.household_id = x.household_id
 left join previous on previous.id_index = x.id_index and previous.component = x.component
-where x.member_id is not null and x.payee_id is not null and x.account_id is not null and x.known_key = x.name_key
+where x.member_id is not null and x.payee_id is not null and x.known_index is not null and x.known_key = x.name_key
 """
 APPLY = MATCHED + _APPLY_MATCHED
 
 ROSTERED = """
 select r.row_number, o.number from import_rows r
 join members m on m.division_code = :division and m.id_index = r.id_index
+    and (m.current or m.id in (select v.member_id from ({referenced}) v))
 join roster_lines l on l.county_code = :county and l.entitlement_key = {key} and l.state <> 'stopped'
 join rosters o on o.division_code = l.division_code and o.id = l.roster_id
 where r.division_code = :division and r.import_id = :import order by r.row_number
-""".replace("{key}", ENTITLEMENT)
+""".replace("{key}", ENTITLEMENT).replace("{referenced}", REFERENCED)
 
 
 def staged_upto(session: Session, record: RosterImport) -> int:
@@ -173,6 +194,7 @@ def _rows(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
 def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
     """Report rows whose person, name, payee or account the township's registry does not confirm. （第十一、十二条）"""
     about = _about(session, record) | {"county": record.county_code}
+    virtual_members.refresh(session, record.division_code)
     with by_hash(session):
         rows = session.execute(sa.text(FINDINGS), about).all()
         rostered = session.execute(sa.text(ROSTERED), about).all()
@@ -189,6 +211,7 @@ def _about(session: Session, record: RosterImport) -> dict[str, Any]:
     project = session.get_one(SubsidyProject, record.project_id)
     return {
         "division": record.division_code, "import": record.id, "project_code": project.code, "period": record.period,
+        "project": record.project_id,
     }  # fmt: skip
 
 
@@ -207,9 +230,9 @@ def _report(row: Any, sheet: RosterSheet, keepers: dict[bytes, str]) -> None:
     findings: Findings = sheet.findings
     if row.member_id is None:
         keeper = keepers.get(bytes(row.id_index))
-        what = f"该人员由{keeper}登记，不在本乡镇" if keeper else "该身份证号不在本乡镇补贴对象基础信息库中"
+        what = f"该人员由{keeper}登记，不在本乡镇，也没有引用" if keeper else "该身份证号不在本乡镇补贴对象基础信息库中"
         remedy = (
-            "请由登记地造册，或办理虚拟户引用（第十一条）"
+            "人在外地居住、在本地享受的，办理虚拟户引用；人已迁来的，办理跨乡镇迁移；否则由登记地造册（第十一条）"
             if keeper
             else "请核对号码；新增对象先在基础信息库建档并核查身份"
         )
@@ -224,10 +247,10 @@ def _report(row: Any, sheet: RosterSheet, keepers: dict[bytes, str]) -> None:
         if not row.other_name:
             remedy = "请填写享受人本人或其户主；监护人、继承人收款须先经主管部门批准"
             findings.problem(row.row_number, _column(sheet, "payee_name"), "收款人不是本人或户主", remedy)
-    elif row.account_id is None and row.no_account:
+    elif row.known_index is None and row.no_account:
         remedy = "请先为收款人登记社会保障卡账户（第十二条）"
         findings.problem(row.row_number, account, "账号为空，收款人也没有登记的发放账户", remedy)
-    elif row.account_id is None:
+    elif row.known_index is None:
         remedy = "请核对账号；新账户先在“一卡通账户”登记并提交验证（第十二条）"
         findings.problem(row.row_number, account, "该账号没有登记在收款人名下", remedy)
     elif row.no_account:
@@ -244,6 +267,7 @@ def apply_rows(session: Session, record: RosterImport, roster: Roster) -> int:
     }  # fmt: skip
     with by_hash(session):
         done = session.execute(sa.text(APPLY), about)
+    virtual_members.refresh(session, record.division_code, roster)
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -107,12 +107,17 @@ create function two_desks(noun_ text, record bigint) returns boolean language sq
 $$;
 
 create function note_event(division text, noun_ text, record bigint, verb_ text, label_ text, before text, after_ text,
-                           facts_ jsonb, officer text, post_ text) returns void language sql as $$
+                           facts_ jsonb) returns void language sql as $$
     insert into events (county_code, division_code, noun, record_id, verb, label, officer_id, person, officer_name, post,
         from_status, to_status, opinion, facts, business_at)
     select left(division, 6) || '000000', division, noun_, record, verb_, label_,
-        coalesce(nullif((claims())[6], '')::bigint, 0), coalesce((claims())[7], ''), officer, post_, before, after_, '',
-        facts_, clock_timestamp() + (select c.moved_by from business_clock c)
+        coalesce(o.id, 0), coalesce((claims())[7], ''), coalesce(o.name, '系统'), coalesce(g.name || case p.role
+            when 'clerk' then '经办岗' when 'registrar' then '专职管理岗' when 'reviewer' then '审核岗'
+            when 'head' then '负责人' else '' end, '系统任务'), before, after_, '', facts_, clock_timestamp() + (select c.moved_by from business_clock c)
+    from (select 1) one
+    left join officers o on o.id = nullif((claims())[6], '')::bigint
+    left join posts p on p.id = nullif((claims())[8], '')::bigint
+    left join organisations g on g.id = p.organisation_id
 $$;
 
 -- Whom a proposed reference is about: found or not, which township keeps the person, the masked name; nothing else.
@@ -239,6 +244,7 @@ create function virtual_refresh(division text, roster bigint) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     wanted bigint[];
+    many integer;
 begin
     if not in_reach(division) then
         raise exception '不在管辖范围内' using errcode = '42501';
@@ -251,12 +257,17 @@ begin
         return 0;
     end if;
     perform virtual_snapshot(wanted);
-    perform virtual_lines(wanted, roster);
+    many := virtual_lines(wanted, roster);
+    if roster <> 0 and many > 0 then
+        perform note_event(division, 'roster', roster, 'virtual_snapshot', '取得虚拟户快照', '', '',
+            jsonb_build_object('lines', many, 'references', (
+                select jsonb_agg(v.number order by v.number) from virtual_members v where v.id = any (wanted))));
+    end if;
     return cardinality(wanted);
 end $$;
 
 -- Tells the paying townships: a task for each open roster, the snapshot anew, and nothing more is paid to the dead.
-create function tell_payers(wanted bigint[], what text, detail_ text, officer text, post_ text) returns integer
+create function tell_payers(wanted bigint[], what text, detail_ text) returns integer
     language plpgsql as $$
 declare
     moment constant timestamptz := clock_timestamp() + (select c.moved_by from business_clock c);
@@ -291,8 +302,7 @@ begin
             returning r.division_code, r.id, r.status, s.sequences, s.fen
         loop
             perform note_event(item.division_code, 'roster', item.id, 'line_held', '管理地变动，缓发', item.status,
-                item.status, jsonb_build_object('sequences', item.sequences, 'amount_fen', item.fen, 'what', what),
-                officer, post_);
+                item.status, jsonb_build_object('sequences', item.sequences, 'amount_fen', item.fen, 'what', what));
         end loop;
     end if;
     with open_rosters as (
@@ -320,18 +330,18 @@ begin
 end $$;
 
 -- The keeper says that something changed of its people: death, missing, account, identity, moved.
-create function keeper_changed(members_ bigint[], what text, detail_ text, officer text, post_ text) returns integer
+create function keeper_changed(members_ bigint[], what text, detail_ text) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return tell_payers((
         select array_agg(v.id) from virtual_members v
         where v.status = 'in_force' and exists (
             select from members m where m.id = any (members_) and in_reach(m.division_code)
-                and (m.person = v.person or m.id = v.keeper_member_id))), what, detail_, officer, post_);
+                and (m.person = v.person or m.id = v.keeper_member_id))), what, detail_);
 end $$;
 
 -- A payment to a virtual member failed: the keeper's account follows the bank's notice, the keeper gets the task.
-create function virtual_failed(county text, attempts bigint[], officer text, post_ text) returns integer
+create function virtual_failed(county text, attempts bigint[]) returns integer
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     moment constant timestamptz := clock_timestamp() + (select c.moved_by from business_clock c);
@@ -362,7 +372,7 @@ begin
             perform note_event(item.division_code, 'account', item.account_id,
                 case item.failure_class when 'dormant' then 'fall_dormant' else 'close' end,
                 case item.failure_class when 'dormant' then '银行通知不动户' else '已销户' end, item.status,
-                item.failure_class, '{"source": "virtual"}', officer, post_);
+                item.failure_class, '{"source": "virtual"}');
         end if;
         insert into registry_tasks (division_code, county_code, number, kind, status, version, household_id, member_id,
             account_id, source, detail, found_on, arrived_at)
@@ -406,7 +416,7 @@ begin
 end $$;
 
 -- Puts the question to the keeper: a record of its own, with the documents.
-create function transfer_ask(transfer bigint, officer text, post_ text) returns bigint
+create function transfer_ask(transfer bigint) returns bigint
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     t transfers;
@@ -447,12 +457,12 @@ begin
     end loop;
     update transfers x set pair_id = made, partner_code = m.division_code, partner = township_name(m.division_code)
     where x.id = transfer;
-    perform note_event(m.division_code, 'transfer', made, 'begin', '收到迁移请求', '', 'asked', '{}', officer, post_);
+    perform note_event(m.division_code, 'transfer', made, 'begin', '收到迁移请求', '', 'asked', '{}');
     return made;
 end $$;
 
 -- Carries an answer to the other side's record: withdrawn by whoever asked, refused by whoever keeps.
-create function transfer_tell(transfer bigint, officer text, post_ text) returns boolean
+create function transfer_tell(transfer bigint) returns boolean
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     t transfers;
@@ -472,7 +482,7 @@ begin
     end if;
     perform note_event(other.division_code, 'transfer', other.id, t.status,
         case t.status when 'refused' then '管理地不同意' else '迁入地已撤回' end,
-        case t.side when 'in' then 'asked' else 'sent' end, other.status, '{}', officer, post_);
+        case t.side when 'in' then 'asked' else 'sent' end, other.status, '{}');
     return true;
 end $$;
 
@@ -513,8 +523,7 @@ end $$;
 
 -- The transfer itself: a new current record under the same person where the person lives, the former one closed where
 -- it was kept, verified accounts and certificates with it. Three people have taken it: two here, one there.
-create function transfer_complete(transfer bigint, before_ bytea, after_in bytea, after_out bytea, officer text,
-                                  post_ text) returns text
+create function transfer_complete(transfer bigint, before_ bytea, after_in bytea, after_out bytea) returns text
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     o transfers;
@@ -594,20 +603,19 @@ begin
     update transfers x set status = 'done', version = x.version + 1, household_id = home, member_id = fresh,
         answered_at = moment, change_id = c_in where x.id = i.id;
     update registry_changes c set household_id = home, member_id = fresh where c.id = c_in;
-    perform note_event(i.division_code, 'transfer', i.id, 'complete', '管理地已确认，迁移完成', 'sent', 'done', '{}',
-        officer, post_);
+    perform note_event(i.division_code, 'transfer', i.id, 'complete', '管理地已确认，迁移完成', 'sent', 'done', '{}');
     perform note_event(i.division_code, 'registry_change', c_in, 'apply', '写入基础信息库', 'approved', 'applied',
-        jsonb_build_object('transfer', i.number), officer, post_);
+        jsonb_build_object('transfer', i.number));
     perform note_event(o.division_code, 'registry_change', c_out, 'apply', '写入基础信息库', 'approved', 'applied',
-        jsonb_build_object('transfer', o.number), officer, post_);
+        jsonb_build_object('transfer', o.number));
     perform tell_payers((select array_agg(v.id) from virtual_members v where v.person = m.person
-        and v.status = 'in_force'), 'moved', '管理地已变更，账户和身份信息由新的管理地维护', officer, post_);
+        and v.status = 'in_force'), 'moved', '管理地已变更，账户和身份信息由新的管理地维护');
     return '';
 end $$;
 
 revoke execute on function virtual_snapshot(bigint[]), virtual_lines(bigint[], bigint),
-    tell_payers(bigint[], text, text, text, text), transfer_obstacle(members), two_desks(text, bigint),
-    note_event(text, text, bigint, text, text, text, text, jsonb, text, text) from public;
+    tell_payers(bigint[], text, text), transfer_obstacle(members), two_desks(text, bigint),
+    note_event(text, text, bigint, text, text, text, text, jsonb) from public;
 
 -- Where somebody has records in several townships, own interest looks at all of them, and at the lines that others pay.
 drop function own_interest(text, bytea[], text, bigint[]);
