@@ -51,13 +51,13 @@ def require_disinterested(
     """
     if not by.officer_id:
         return
-    asked = {"person": by.person, "more": _later_indexes(session, by), "noun": noun, "records": list(ids)}
+    asked = {"person": by.person, "more": later_indexes(session, by), "noun": noun, "records": list(ids)}
     rows: list[int] = session.execute(INTEREST, asked).scalar_one()
     if rows:
         raise OwnHousehold(title=title, what=WHOLE.get(noun) or _lines(rows), step=step)
 
 
-def _later_indexes(session: Session, by: ActingOfficer) -> list[bytes]:
+def later_indexes(session: Session, by: ActingOfficer) -> list[bytes]:
     """Return the person's blind indexes of later generations: while index keys rotate, members may have them first."""
     if ring().index_current == 1:
         return []

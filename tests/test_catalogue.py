@@ -173,6 +173,8 @@ WAYS = {
     "the bank desk": "bank_questions",
     "persons kept elsewhere: for those who hold the record's desks": "keeper_changed transfer_ask transfer_bind"
     " transfer_complete transfer_tell virtual_bind virtual_failed virtual_refresh virtual_take",
+    "changes of the registry: one's own, what hangs on them, two records merged": "merge_records own_changes"
+    " payments_under_way",
     "the policy": "policy_enable policy_text",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }

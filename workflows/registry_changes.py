@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, LargeBinary, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session, col, select
 
 from models.base import county_of
@@ -21,6 +22,7 @@ from models.officers import ActingOfficer
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from policies.clock import now, today
 from policies.enforcement import allow
+from policies.interests import OwnHousehold, later_indexes
 from policies.lifecycles import LIFECYCLES, Desk
 from policies.moves import begin, move, title_of
 from policies.permissions import Permission
@@ -268,9 +270,22 @@ def _require_free(
         raise ChangeUnderWay(subject="该户" if member is None else "该成员", number=found.number)
 
 
+OWN = text("select own_changes(:person, :more, :changes)").bindparams(
+    bindparam("more", type_=ARRAY(LargeBinary)), bindparam("changes", type_=ARRAY(BigInteger))
+)
+
+
+def _require_disinterested(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
+    """Let nobody agree to a change of their own household. （第二十三条） Raises OwnHousehold."""
+    asked = {"person": by.person, "more": later_indexes(session, by), "changes": [change.id]}
+    if by.officer_id and session.execute(OWN, asked).scalar_one():
+        raise OwnHousehold(title=title_of(change), what="您本人或家庭成员", step="复核同意")
+
+
 def approve(session: Session, change: RegistryChange, *, by: ActingOfficer, opinion: str = "") -> RegistryChange:
     """Agree to a change as the second person: it is written into the registry at once, bulk by a job. （第十一条）"""
     allow(session, by, Permission.REGISTRY_CHANGE_APPROVE, change)
+    _require_disinterested(session, change, by)
     move(session, change, "approve", by=by, opinion=opinion)
     applier = APPLIERS[change.kind]
     if applier.job:

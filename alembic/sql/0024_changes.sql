@@ -10,10 +10,20 @@ create function payments_under_way(members bigint[]) returns bigint
     join roster_lines l on l.division_code = s.division_code and l.member_id = s.id
     join disbursements d on d.county_code = l.county_code and d.line_id = l.id
     where m.id = any (payments_under_way.members) and (session_user <> 'yikatong_app'
-            or m.division_code >= (select (ticket())[1]) and m.division_code < (select (claims())[2]))
+            or m.division_code >= (select (ticket())[1]) and m.division_code < (select (claims())[2])
+                and left(m.division_code, 6) <> (select (claims())[3]))
         and (d.status in ('reserved', 'pending', 'sent', 'unknown') or exists (select from failures f
             where f.county_code = d.county_code and f.disbursement_id = d.id
                 and f.status in ('open', 'notified', 'corrected', 'reported')))
+$$;
+
+-- Which of these changes concern a person's own household: nobody agrees to those (第二十三条).
+create function own_changes(wanted text, more bytea[], changes bigint[]) returns bigint[]
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+    select coalesce(array_agg(distinct c.id), '{}') from members m
+    join registry_changes c on c.division_code = m.division_code
+        and (c.household_id = m.household_id or c.member_id = m.id)
+    where m.id_index = any (own_indexes(wanted) || more) and c.id = any (changes)
 $$;
 
 create function merge_records(change bigint, loser bigint, kept bigint)

@@ -1,4 +1,5 @@
 drop function merge_records(bigint, bigint, bigint);
+drop function own_changes(text, bytea[], bigint[]);
 drop function payments_under_way(bigint[]);
 create or replace function residences_follow() returns trigger language plpgsql
     security definer set search_path = pg_catalog, public, pg_temp as $$
