@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, col
 
-from admin import registry_asks as asks
+from admin import registry_asks as q
 from admin.base import Choices, Form, Notes, Present
 from models.households import Household, HouseholdStatus, Member, MemberStatus
 from models.officers import ActingOfficer
@@ -40,7 +40,7 @@ class Proposal:
     asks: tuple[Ask, ...]
     consequence: str = ""
     choices: tuple[tuple[str, Choices], ...] = ()
-    present: Present | None = asks.today_of
+    present: Present | None = q.today_of
     notes: Notes | None = None
     filled: tuple[str, ...] = ()
     on_record: bool = True
@@ -102,21 +102,21 @@ def _of_change(choose: Choices) -> Choices:
 
 def about(session: Session, change: RegistryChange) -> Household | Member | None:
     """Return the person, else the household, that a change is about; None of a new household. Raises NotFound."""
-    model, number = (Member, change.member_id) if change.member_id else (Household, change.household_id)
-    if number is None:
+    if change.member_id is None and change.household_id is None:
         return None
-    found: Household | Member | None = session.get(model, number)
+    member = session.get(Member, change.member_id) if change.member_id else None
+    found = member or session.get(Household, change.household_id)
     if found is None:
         raise NotFound
     return found
 
 
-VILLAGES = (("village", asks.village_options),)
+VILLAGES = (("village", q.village_options),)
 
 NEW_HOUSEHOLD = Proposal(
     ChangeKind.NEW_HOUSEHOLD, "new-household", "新建户", CHANGES, "new_household",
-    (replace(asks.NAME, label="户主姓名", help="按身份证填写"), replace(asks.ID_NUMBER, label="户主身份证号"),
-     asks.PHONE, asks.ETHNICITY, asks.HUKOU, asks.VILLAGE, asks.GROUP, asks.ADDRESS, *asks.PROVEN),
+    (replace(q.NAME, label="户主姓名", help="按身份证填写"), replace(q.ID_NUMBER, label="户主身份证号"),
+     q.PHONE, q.ETHNICITY, q.HUKOU, q.VILLAGE, q.GROUP, q.ADDRESS, *q.PROVEN),
     "全区每人只登记一次：已在别处登记的会提示由哪个苏木乡镇管理，不显示其信息。",
     VILLAGES, on_record=False, group="",
 )  # fmt: skip
@@ -124,104 +124,104 @@ NEW_HOUSEHOLD = Proposal(
 HOUSEHOLD_PROPOSALS = (
     Proposal(
         ChangeKind.HOUSEHOLD, "change", "变更户信息", CHANGES, "change_household",
-        (asks.VILLAGE, asks.GROUP, asks.ADDRESS, asks.HUKOU, *asks.TAIL), choices=VILLAGES,
-        notes=asks.household_now, filled=("village", "group_name", "hukou_kind"), statuses=ACTIVE,
+        (q.VILLAGE, q.GROUP, q.ADDRESS, q.HUKOU, *q.TAIL), choices=VILLAGES,
+        notes=q.household_now, filled=("village", "group_name", "hukou_kind"), statuses=ACTIVE,
     ),
     Proposal(
         ChangeKind.HEAD, "head", "变更户主", CHANGES, "change_head",
-        (Ask("head_id", "新户主", "row"), asks.RELATIONS_OF, *asks.TAIL),
+        (Ask("head_id", "新户主", "row"), q.RELATIONS_OF, *q.TAIL),
         "原户主死亡、迁出或家庭商定后，由本户另一名成员担任户主。",
-        (("head_id", asks.others_options), ("relations", asks.member_options)), statuses=ACTIVE,
+        (("head_id", q.others_options), ("relations", q.member_options)), statuses=ACTIVE,
     ),
     Proposal(
         ChangeKind.SPLIT, "split", "分户", CHANGES, "split",
         (Ask("member_ids", "分出的成员", "rows"), Ask("head_id", "新户的户主", "row", help="须是分出的成员之一"),
-         replace(asks.RELATIONS_OF, label="分出的成员与新户户主的关系", help="新户户主和留下的成员不选"),
-         replace(asks.NEXT_HEAD, name="stay_head_id", label="原户的新户主", help="原户主分出的才须指定"),
-         replace(asks.VILLAGE, required=False), asks.GROUP, asks.ADDRESS, *asks.TAIL),
+         replace(q.RELATIONS_OF, label="分出的成员与新户户主的关系", help="新户户主和留下的成员不选"),
+         replace(q.NEXT_HEAD, name="stay_head_id", label="原户的新户主", help="原户主分出的才须指定"),
+         replace(q.VILLAGE, required=False), q.GROUP, q.ADDRESS, *q.TAIL),
         "分出的成员组成新的一户，居住经历保留；村组住址不填的与原户相同。",
-        (("member_ids", asks.member_options), ("head_id", asks.member_options), ("relations", asks.member_options),
-         ("stay_head_id", asks.others_options), *VILLAGES), statuses=ACTIVE,
+        (("member_ids", q.member_options), ("head_id", q.member_options), ("relations", q.member_options),
+         ("stay_head_id", q.others_options), *VILLAGES), statuses=ACTIVE,
     ),
     Proposal(
         ChangeKind.JOIN, "join", "并户", CHANGES, "join",
-        (replace(asks.INTO, label="并入户的户编号"), replace(asks.RELATIONS_OF, label="本户成员与并入户户主的关系",
-         help="不选的记为“其他”"), *asks.TAIL),
-        "本户全部成员和生产资料并入对方一户，本户撤销。", (("relations", asks.member_options),), statuses=ACTIVE,
+        (replace(q.INTO, label="并入户的户编号"), replace(q.RELATIONS_OF, label="本户成员与并入户户主的关系",
+         help="不选的记为“其他”"), *q.TAIL),
+        "本户全部成员和生产资料并入对方一户，本户撤销。", (("relations", q.member_options),), statuses=ACTIVE,
     ),
     Proposal(
         ChangeKind.NEW_MEMBER, "new-member", "新增成员", PEOPLE, "new_member",
-        (asks.NAME, asks.ID_NUMBER, asks.RELATION, asks.ETHNICITY, asks.PHONE, *asks.PROVEN),
+        (q.NAME, q.ID_NUMBER, q.RELATION, q.ETHNICITY, q.PHONE, *q.PROVEN),
         "出生、婚嫁、收养等新增成员；全区每人只登记一次，未通过公安核查的不能列入清册。",
         statuses=ACTIVE, group="", tab="members",
     ),
     Proposal(
         ChangeKind.ASSET, "asset", "登记或变更生产资料", ASSETS, "change_asset",
-        (Ask("asset_id", "登记项目", "row"), asks.ASSET_KIND, Ask("quantity", "数量", "number"),
+        (Ask("asset_id", "登记项目", "row"), q.ASSET_KIND, Ask("quantity", "数量", "number"),
          Ask("unit", "单位", "text", help="亩、头、只"), Ask("as_of", "登记日期", "date"),
          Ask("source", "来源", "text", help="如 二轮承包合同、草原承包经营权证、入户核实"),
          Ask("certificate_number", "权证号", "text", required=False),
-         Ask("ended", "注销该项", "checkbox", required=False), *asks.TAIL),
-        choices=(("asset_id", asks.asset_options),), present=asks.asset_present, statuses=ACTIVE, group="",
+         Ask("ended", "注销该项", "checkbox", required=False), *q.TAIL),
+        choices=(("asset_id", q.asset_options),), present=q.asset_present, statuses=ACTIVE, group="",
         tab="assets",
     ),
 )  # fmt: skip
 
-SUCCESSION = (asks.NEXT_HEAD, asks.RELATIONS_OF)
-SUCCESSORS = (("head_id", asks.rest_options), ("relations", asks.rest_options))
+SUCCESSION = (q.NEXT_HEAD, q.RELATIONS_OF)
+SUCCESSORS = (("head_id", q.rest_options), ("relations", q.rest_options))
 """Who heads those that stay when the head leaves."""
 
 MEMBER_PROPOSALS = (
     Proposal(
         ChangeKind.MEMBER, "change", "变更成员信息", PEOPLE, "change_member",
-        (asks.PHONE, replace(asks.RELATION, required=False), asks.ETHNICITY, *asks.TAIL),
-        notes=asks.member_now, filled=("ethnicity",), statuses=LIVING, where=CURRENT,
+        (q.PHONE, replace(q.RELATION, required=False), q.ETHNICITY, *q.TAIL),
+        notes=q.member_now, filled=("ethnicity",), statuses=LIVING, where=CURRENT,
     ),
     Proposal(
         ChangeKind.IDENTITY, "identity", "更正身份信息", PEOPLE, "correct_identity",
-        (replace(asks.NAME, required=False), replace(asks.ID_NUMBER, required=False), *asks.PROVEN),
-        "更正写错的姓名、身份证号或由 15 位升 18 位；更正后须重新核查身份。", notes=asks.member_now, where=CURRENT,
+        (replace(q.NAME, required=False), replace(q.ID_NUMBER, required=False), *q.PROVEN),
+        "更正写错的姓名、身份证号或由 15 位升 18 位；更正后须重新核查身份。", notes=q.member_now, where=CURRENT,
     ),
     Proposal(
         ChangeKind.DEATH, "death", "死亡登记", PEOPLE, "register_death",
-        (Ask("died_on", "死亡日期", "date", help="按死亡证明填写"), *SUCCESSION, asks.REASON, asks.EVIDENCE),
+        (Ask("died_on", "死亡日期", "date", help="按死亡证明填写"), *SUCCESSION, q.REASON, q.EVIDENCE),
         "登记后停发后续补贴；死亡后已发放的由主管部门追缴（第十六条第一项）。", SUCCESSORS,
         statuses=(*LIVING, MemberStatus.MOVED), where=CURRENT,
     ),
     Proposal(
-        ChangeKind.MISSING, "missing", "失踪登记", PEOPLE, "register_missing", asks.PROVEN,
+        ChangeKind.MISSING, "missing", "失踪登记", PEOPLE, "register_missing", q.PROVEN,
         "登记失踪后不能列入清册（第二十一条第三项）。", statuses=(MemberStatus.ALIVE,), where=CURRENT,
     ),
     Proposal(
         ChangeKind.RESTORE, "restore", "恢复正常", PEOPLE, "restore",
-        (replace(asks.RELATION, required=False, help="原是户主、该户现在另有户主的须填写"), *asks.PROVEN),
+        (replace(q.RELATION, required=False, help="原是户主、该户现在另有户主的须填写"), *q.PROVEN),
         "误登记死亡、失踪，或失踪人员已返回的，恢复为正常。",
         statuses=(MemberStatus.DEAD, MemberStatus.MISSING, MemberStatus.MOVED), where=CURRENT,
     ),
     Proposal(
         ChangeKind.LEAVE, "leave", "迁出登记", PEOPLE, "register_leave",
-        (Ask("destination", "迁往地", "text", help="迁入的省、市、县和乡镇"), *SUCCESSION, *asks.TAIL),
+        (Ask("destination", "迁往地", "text", help="迁入的省、市、县和乡镇"), *SUCCESSION, *q.TAIL),
         "迁到自治区外或去向不明的办理迁出；迁到区内其他苏木乡镇的由迁入地发起跨苏木乡镇迁移。", SUCCESSORS,
         statuses=LIVING, where=CURRENT,
     ),
     Proposal(
         ChangeKind.MOVE, "move", "转入他户", PEOPLE, "move_member",
-        (asks.INTO, replace(asks.RELATION, label="与转入户户主的关系"), *SUCCESSION, *asks.TAIL),
+        (q.INTO, replace(q.RELATION, label="与转入户户主的关系"), *SUCCESSION, *q.TAIL),
         "同一苏木乡镇内婚嫁、投靠等，转入另一户。", SUCCESSORS, statuses=LIVING, where=CURRENT,
     ),
     Proposal(
         ChangeKind.MERGE, "merge", "合并重复人员", PEOPLE, "merge_person",
-        (Ask("keep_id_number", "保留记录的身份证号", "text", help="同一人的另一条记录，合并后保留"), *asks.PROVEN),
+        (Ask("keep_id_number", "保留记录的身份证号", "text", help="同一人的另一条记录，合并后保留"), *q.PROVEN),
         "同一人登记成两条的合并为一条，两条记录的发放历史都归到保留的人名下；发现重复发放的另行追回。", where=CURRENT,
     ),
     Proposal(
         ChangeKind.CERTIFICATE, "certificate", "登记或变更证件", ASSETS, "change_certificate",
-        (Ask("certificate_id", "登记项目", "row"), asks.CERTIFICATE_KIND,
+        (Ask("certificate_id", "登记项目", "row"), q.CERTIFICATE_KIND,
          Ask("number", "证号", "text", required=False, help="变更时不改的请留空"),
          Ask("level", "等级或类别", "text", required=False, help="如 肢体二级"), Ask("valid_from", "有效期起", "date"),
          Ask("valid_to", "有效期止", "date", required=False, help="长期有效的留空"),
-         Ask("ended", "注销该项", "checkbox", required=False), *asks.TAIL),
-        choices=(("certificate_id", asks.certificate_options),), present=asks.certificate_present, statuses=LIVING,
+         Ask("ended", "注销该项", "checkbox", required=False), *q.TAIL),
+        choices=(("certificate_id", q.certificate_options),), present=q.certificate_present, statuses=LIVING,
         where=CURRENT, group="", tab="certificates",
     ),
 )  # fmt: skip
