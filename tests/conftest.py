@@ -6,7 +6,8 @@
 `owner`      `with owner() as session:` one committed transaction of the owner, past every row policy
 `session`    an open owner's session for the length of a test, for factories and verbs; never committed by itself
 
-`PG=15` runs everything on Debian's PostgreSQL 15.
+`PG=15` runs everything on Debian's PostgreSQL 15. A run inside another one (tests/test_mutations.py) borrows its
+server: TEST_SERVER and TEST_KEYS name it and its key file, TEST_TEMPLATE the template, made unless it is there.
 """
 
 import inspect
@@ -35,8 +36,9 @@ from tests.factories import World, build_world
 from workflows import reference_data
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = "template_reference"
-WORLD = "template_world"
+NAME = os.environ.get("TEST_TEMPLATE", "test")
+REFERENCE = f"{NAME}_reference"
+WORLD = f"{NAME}_world"
 NUMBERS = count(1)
 
 Owner = Callable[[], AbstractContextManager[Session]]
@@ -64,7 +66,10 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(home: Path) -> Iterator[str]:
-    """The address of the embedded server (Debian's 15 with PG=15)."""
+    """The address of the embedded server (Debian's 15 with PG=15), or of the one that is lent."""
+    if lent := os.environ.get("TEST_SERVER"):
+        yield lent
+        return
     version: Literal["15", "18"] = "15" if os.environ.get("PG") == "15" else "18"
     with Cluster(home, version, durable=False) as url:
         yield url
@@ -90,6 +95,13 @@ def statement(server: str, sql: str) -> None:
         connection.exec_driver_sql(sql)
 
 
+def databases(server: str, name: str) -> list[str]:
+    """Return the databases of the server whose names begin so."""
+    with owner_session(server) as session:
+        found = sa.text("select datname from pg_database where starts_with(datname, :name)")
+        return list(session.scalars(found, {"name": name}))
+
+
 def migrate(target: str = "head", *, down: bool = False) -> None:
     """Migrate the database that the settings name."""
     config = Config(toml_file=str(ROOT / "pyproject.toml"))
@@ -106,18 +118,23 @@ def owner_session(url: str) -> Iterator[Session]:
 
 @pytest.fixture(scope="session")
 def keys(home: Path) -> Path:
-    """The key file of this run."""
+    """The key file of this run; that of the lent server in a run inside another."""
     path = home / "keys.json"
-    make_key_file(path)
+    if lent := os.environ.get("TEST_KEYS"):
+        shutil.copy(lent, path)
+    else:
+        make_key_file(path)
     return path
 
 
 @pytest.fixture(scope="session")
 def database_url(server: str, keys: Path) -> str:
     """The migrated template with reference data. Nobody may stay connected to it."""
-    statement(server, f"create database {REFERENCE}")
     url = address(server, REFERENCE)
     point_at(url, keys)
+    if REFERENCE in databases(server, REFERENCE):
+        return url
+    statement(server, f"create database {REFERENCE}")
     migrate()
     with owner_session(url) as session:
         reference_data.load(session)
@@ -160,7 +177,7 @@ def database(request: pytest.FixtureRequest, server: str, keys: Path) -> Iterato
     reusable = "session" in request.fixturenames and "database" not in direct(request)
     name = KEPT.pop(template, "") if reusable else ""
     if not name:
-        name = f"test_{next(NUMBERS)}"
+        name = f"{NAME}_{next(NUMBERS)}"
         statement(server, f"create database {name} template {template}")
     url = address(server, name)
     point_at(url, keys)
