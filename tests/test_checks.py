@@ -14,6 +14,7 @@ from models.accounts import Account, AccountStatus
 from models.events import Event
 from models.households import IdentityOutcome, Member, MemberStatus
 from models.jobs import Job, JobStatus
+from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import Roster, RosterLine, RosterStatus
 from policies.clock import now
 from policies.refusals import NotAllowed, StepNotPossible
@@ -106,7 +107,8 @@ class TestIdentity:
         assert lines[1].died_on == date(2024, 3, 5)
         with owner() as session:
             person = session.get_one(Member, lines[1].member_id)
-            assert (person.status, person.died_on) == (MemberStatus.DEAD, date(2024, 3, 5))
+            assert (person.status, person.died_on) == (MemberStatus.ALIVE, None)  # registering a death takes two people
+            assert person.police_died_on == date(2024, 3, 5)
             assert checked.roster(session).checked_at is not None
 
     def test_the_job_sums_up_what_was_found(self, prepared, boxes):
@@ -117,11 +119,14 @@ class TestIdentity:
         assert "死亡 1" in job.message
         assert (job.done, job.total) == (4, 4)
 
-    def test_a_person_brought_back_by_the_police_is_alive_again(self, prepared, owner):
+    def test_a_person_brought_back_by_the_police_is_a_task(self, prepared, owner):
         checked = prepared(a_line(deceased=True, account_state=None))
         checked.run()
         with owner() as session:
-            assert session.get_one(Member, checked.lines()[0].member_id).status == MemberStatus.ALIVE
+            person = session.get_one(Member, checked.lines()[0].member_id)
+            assert (person.status, person.identity_outcome) == (MemberStatus.DEAD, IdentityOutcome.MATCH)
+            task = session.exec(select(RegistryTask).where(RegistryTask.member_id == person.id)).one()
+            assert (task.kind, task.status) == (TaskKind.IDENTITY_MISMATCH, TaskStatus.OPEN)
 
     def test_who_started_and_what_came_out_are_events_without_personal_data(self, prepared, owner):
         checked = prepared()

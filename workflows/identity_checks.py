@@ -18,16 +18,18 @@ from integrations.errors import Rejected, Unavailable
 from integrations.police import PersonAnswer, PersonQuery
 from models.database import transaction
 from models.households import Member
+from models.imports import RosterImport
 from models.jobs import Job, JobStatus
 from models.officers import ActingOfficer
 from models.registry_tasks import TaskKind
 from policies.clock import now
 from policies.enforcement import allow
-from policies.freshness import IDENTITY_DOUBTED, IDENTITY_FRESH, NIGHT
+from policies.freshness import CHECKED_SINCE, IDENTITY_DOUBTED, IDENTITY_FRESH, NIGHT
 from policies.lifecycles import Desk
 from policies.moves import record_event
 from policies.permissions import Permission
 from policies.refusals import Refused
+from reports.sheets.rosters import RosterSheet
 from workflows.jobs import Waiting
 from workflows.queue import finish, officer_of_post, progress, start_job
 from workflows.registry_tasks import raise_tasks, vanish
@@ -247,6 +249,26 @@ def find_paid_after_death(session: Session, ids: Sequence[int]) -> int:
         source=SOURCE,
         detail="所属期开始于死亡之后的补贴已经发放，请报主管部门按规定追缴（第十六条第一项）",
     )
+
+
+UNCHECKED = sa.text(
+    """
+    select r.row_number from import_rows r
+    join members m on m.division_code = r.division_code and m.id_index = r.id_index and m.current
+    where r.division_code = :division and r.import_id = :import and m.identity_outcome is null
+        and m.added_on >= :since
+    order by r.row_number
+    """
+)
+
+
+def find_unchecked(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
+    """Let no roster name a new person whose identity nobody has checked. （第十一条）"""
+    asked = {"division": record.division_code, "import": record.id, "since": CHECKED_SINCE}
+    column = sheet.header.columns.get("id_number", -1) if sheet.header else -1
+    for number in session.execute(UNCHECKED, asked).scalars():
+        what = "该人员是新增补贴对象，尚未通过公安联网核查"
+        sheet.findings.problem(number, column, what, "请先在家庭成员页面发起公安联网核查，结果一致后再造册（第十一条）")
 
 
 # --- every night --------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from reports.sheets.rosters import RosterSheet, yuan
 from reports.sheets.templates import template_of
 from reports.sheets.workbooks import require_workbook
 from workflows.files import content_of, store
+from workflows.identity_checks import find_unchecked
 from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
 from workflows.queue import finish, officer_of_post, progress, start_job
 
@@ -212,6 +213,7 @@ class _Run:
         try:
             with transaction(self.by) as session:
                 find_unregistered(session, self.record, sheet)
+                find_unchecked(session, self.record, sheet)
                 if not sheet.findings.problems:
                     self._apply(session, sheet)
                     return
