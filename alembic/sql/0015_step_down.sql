@@ -92,3 +92,50 @@ drop trigger acting_posts_kept on officers;
 drop trigger acting_posts_emptied on posts;
 drop trigger acting_posts_kept on posts;
 drop function keep_acting_posts();
+
+do $move$
+declare
+    f text;
+begin
+    for f in select p.proname from pg_proc p
+             where p.pronamespace = 'public'::regnamespace and p.proname like 'trail\_of\_%' loop
+        execute format('alter function public.%I() set schema pg_catalog', f);
+    end loop;
+end
+$move$;
+drop function watch_changes(text, text[], text[]);
+create function watch_changes(t text, unseen text[] default '{}',
+                              operations text[] default '{insert,update,delete,truncate}') returns void
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $make$
+declare
+    place constant regclass := t::regclass;
+    names text[];
+    kinds text[];
+    keys text[];
+    fen text[];
+    operation text;
+begin
+    select array_agg(a.attname::text order by a.attnum), array_agg(format_type(a.atttypid, null) order by a.attnum)
+        into names, kinds from pg_attribute a where a.attrelid = place and a.attnum > 0 and not a.attisdropped;
+    select array_agg(a.attname::text order by k.nth) into keys
+        from (select i.* from pg_index i where i.indrelid = place and i.indisunique and i.indexprs is null
+              order by i.indisprimary desc, i.indexrelid limit 1) i
+        cross join lateral unnest(i.indkey) with ordinality as k (attnum, nth)
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum;
+    select coalesce(array_agg(name order by name), '{}') into fen from unnest(names, kinds) as u (name, kind)
+        where name like '%\_fen' and kind in ('bigint', 'integer');
+    execute format('create or replace function %I() returns trigger language plpgsql security definer'
+        ' set search_path = pg_catalog, public, pg_temp as %L', 'trail_of_' || t,
+        trail_body(t, names, kinds, keys, fen, unseen));
+    execute format('revoke execute on function %I() from public', 'trail_of_' || t);
+    foreach operation in array array['insert', 'update', 'delete', 'truncate'] loop
+        execute format('drop trigger if exists trail_%s on %I', operation, t);
+        continue when operation <> all (operations);
+        execute format('create trigger trail_%s %s %s on %I %s for each statement execute function %I()',
+            operation, case operation when 'truncate' then 'before' else 'after' end, operation, t,
+            case operation when 'insert' then 'referencing new table as fresh'
+                when 'update' then 'referencing old table as stale new table as fresh'
+                when 'delete' then 'referencing old table as stale' else '' end, 'trail_of_' || t);
+    end loop;
+end $make$;
+revoke execute on function watch_changes(text, text[], text[]) from public;
