@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from admin import registry_forms
+from admin import identity, registry_forms
 from admin.accounts import MEMBER_FORMS
 from admin.base import BASE, ConsoleView, Form, Menu, Related, call, division_names
 from admin.household_reviews import REVIEW_FORM
@@ -152,6 +152,8 @@ class MemberView(ConsoleView, model=Member):
         Related("发放", RosterLine, "member_id", (), P.ROSTER_VIEW, together=True),
     )  # fmt: skip
     forms = (
+        identity.ONE,
+        identity.EVERYBODY,
         Form(
             "reveal",
             "查看完整信息",
