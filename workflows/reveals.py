@@ -121,7 +121,7 @@ def require_export(session: Session, *, by: ActingOfficer, reason: str) -> None:
     Raises ReasonMissing, RevealsUsedUp, NotAllowed.
     """
     allow(session, by, Permission.EXPORT_PLAIN)
-    _require_reason(reason)
+    require_reason(reason)
     _require_allowance(session)
 
 
@@ -129,7 +129,7 @@ def _record(
     session: Session, record: Any, by: ActingOfficer, noun: str, label: str, fields: tuple[str, ...], reason: str,
     count: int = 1,
 ) -> None:  # fmt: skip
-    _require_reason(reason)
+    require_reason(reason)
     _require_allowance(session)
     why = reason.strip()
     facts = {"fields": list(fields)}
@@ -151,7 +151,8 @@ def _listed(
     return made
 
 
-def _require_reason(reason: str) -> None:
+def require_reason(reason: str) -> None:
+    """Let nobody see personal data in full without saying why. Raises ReasonMissing, ReasonPersonal."""
     if len(reason.strip()) < SHORTEST_REASON:
         raise ReasonMissing(step="查看完整信息", field=f"查看事由（不少于 {SHORTEST_REASON} 个字）")
     if NUMBERS.search(reason):
