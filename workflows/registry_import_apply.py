@@ -20,6 +20,7 @@ from models.registry_imports import RegistryImportStatus as S
 from policies.clock import now, today
 from policies.moves import move
 from policies.refusals import Refused
+from workflows import registry_import_accounts
 from workflows.plans import by_hash
 from workflows.queue import finish, officer_of_post, progress
 from workflows.registry_changes import APPLIERS, Applier, apply
@@ -143,10 +144,12 @@ where p.outcome = 'c' and a.division_code = :division and a.id = p.member_id and
 """
 INSERT_ACCOUNTS = """
 insert into accounts (division_code, county_code, member_id, number, number_index, bank_name, bank_code, is_card,
-    is_payment, status, version, answer, registered_by)
+    is_payment, status, version, answer, registered_by, card_required, reason)
 select :division, :county, p.member_id, r.account_number, r.account_index, b.name, b.cnaps, true, p.is_payment,
-    'registered', 1, '', :officer
-from {staged} join agent_banks b on b.id = p.bank_id
+    'registered', 1, '', :officer, p.is_payment or coalesce(o.is_card and o.status = 'verified', false), :reason
+from {staged}
+join agent_banks b on b.id = p.bank_id
+left join accounts o on o.division_code = :division and o.member_id = p.member_id and o.is_payment
 where p.outcome = 'n' order by p.file_number, p.row_number
 """
 
@@ -205,6 +208,8 @@ def write(session: Session, change: RegistryChange, facts: dict[str, Any], by: A
         raise ImportReplaced
     report = REPORT.get() or (lambda stage: None)
     report("与复核的内容核对")
+    if record.subject == ImportSubject.ACCOUNTS:
+        registry_import_accounts.lock(session)
     if make_plan(session, record) != facts["plan"]:
         raise RegistryMoved
     asked = _asked(session, record, change, by)
@@ -212,6 +217,9 @@ def write(session: Session, change: RegistryChange, facts: dict[str, Any], by: A
         for one in STATEMENTS[record.subject]:
             report(one.stage)
             _run(session, one, asked)
+    if record.subject == ImportSubject.ACCOUNTS:
+        report("送银行验证")
+        registry_import_accounts.send(session, record, by=by)
     record.outcomes = {str(row[0]): row[1] for row in session.execute(sa.text(OUTCOMES))}
     record.status, record.applied_at = S.APPLIED, now(session)
     record.message = (
@@ -229,7 +237,7 @@ def _asked(session: Session, record: RegistryImport, change: RegistryChange, by:
     session.execute(sa.text("select pg_advisory_xact_lock(hashtextextended(:prefix, 0))"), {"prefix": prefix})
     last = session.execute(LAST_NUMBER, place).scalar_one()
     return about(record) | place | {"last": last, "change": change.id, "today": day, "officer": record.received_by,
-                                    "by": by.officer_id}  # fmt: skip
+                                    "reason": f"批量导入 {record.number}"}  # fmt: skip
 
 
 def _run(session: Session, one: Statement, asked: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def taught(session: Session, record: RegistryImport) -> RegistryTemplate:
     return TEMPLATES[record.subject].knowing({alias.label_key: alias.field for alias in known})
 
 
-def sheets_of(book: Book, template: RegistryTemplate, day: date, label: str) -> list[RegistrySheet]:
+def sheets_of(book: Book, template: RegistryTemplate, day: date) -> list[RegistrySheet]:
     """Return the sheets that are registers: those with every required column, else the first that has any content."""
     found = []
     for name in book.sheet_names:
@@ -168,7 +168,7 @@ class Run:
     def _sheets(self) -> Iterator[tuple[RegistrySheet, str]]:
         for name, content in files_of(self.record.file_name, self.content):
             book = open_book(name, content)
-            sheets = sheets_of(book, self.template, self.day, name)
+            sheets = sheets_of(book, self.template, self.day)
             if not sheets:
                 findings = Findings(next(iter(book.sheet_names), ""))
                 findings.problem(0, -1, "没有找到表头", "请保留表头行，可下载空白模板")

@@ -144,6 +144,18 @@ select file_number, row_number, {other} as other_place, key, '' as village, home
 from matched
 """
 
+CARDS = """
+create temporary table import_cards on commit drop as
+select k.number_index from (
+    select array_agg(r.account_index order by r.file_number, r.row_number) as indexes,
+        array_agg(coalesce(m.person, '') order by r.file_number, r.row_number) as persons
+    from registry_import_rows r
+    left join members m on m.division_code = :division and m.current and m.id_index = r.id_index
+    where r.division_code = :division and r.import_id = :import
+) asked cross join lateral account_keepers(asked.indexes, asked.persons) k
+"""
+"""The cards that are somebody else's already, over the whole region."""
+
 ACCOUNTS = """
 create temporary table import_plan on commit drop as
 with banks as (
@@ -163,7 +175,8 @@ with banks as (
     from asked s
 ), matched as (
     select r.*, m.id as holder_id, m.version as member_version, m.household_id as home_id, m.name_key as known_key,
-        m.status as member_status, k.township, bank.bank_id, own.id as own_id, other.id as taken,
+        m.status as member_status, k.township, bank.bank_id, own.id as own_id,
+        taken.number_index is not null as taken,
         exists (select from accounts p where p.division_code = :division and p.member_id = m.id and p.is_payment)
             as has_payment
     from r
@@ -171,9 +184,8 @@ with banks as (
     left join members m on m.division_code = :division and m.current and m.id_index = r.id_index
     left join import_keepers k on k.id_index = r.id_index
     left join accounts own on own.division_code = :division and own.member_id = m.id
-        and own.number_index = r.account_index and own.status <> 'closed'
-    left join accounts other on other.number_index = r.account_index and other.status <> 'closed'
-        and other.member_id is distinct from m.id
+        and own.number_index = r.account_index and own.status not in ('closed', 'rejected')
+    left join import_cards taken on taken.number_index = r.account_index
 )
 select distinct on (file_number, row_number) file_number, row_number, {other} as other_place, '' as key,
     '' as village, home_id, 0 as home_version, holder_id as member_id, member_version, township,
@@ -183,7 +195,7 @@ select distinct on (file_number, row_number) file_number, row_number, {other} as
         as outcome,
     case when times > 1 then 'twice_account' when holder_id is null and township is not null then ''
         when holder_id is null then 'no_member' when known_key <> name_key then 'other_name'
-        when taken is not null then 'account_taken' when bank_id is null then 'no_bank'
+        when taken then 'account_taken' when bank_id is null then 'no_bank'
         when member_status in ('dead', 'moved') and own_id is null then 'not_alive' else '' end as problem
 from matched order by file_number, row_number
 """
@@ -201,7 +213,7 @@ STEPS = {
     ImportSubject.HOUSEHOLDS: (KEEPERS, HOMES, PEOPLE),
     ImportSubject.MEMBERS: (KEEPERS, HOMES, PEOPLE),
     ImportSubject.ASSETS: (KEEPERS.replace("r.id_index", "r.head_index"), HOMES, ASSETS),
-    ImportSubject.ACCOUNTS: (KEEPERS, ACCOUNTS),
+    ImportSubject.ACCOUNTS: (KEEPERS, CARDS, ACCOUNTS),
 }
 
 DIGEST = sa.text(
@@ -226,7 +238,7 @@ def make_plan(session: Session, record: RegistryImport) -> str:
     with by_hash(session):
         for step in STEPS[record.subject]:
             # Who is kept elsewhere is looked up one by one, whatever the planner believes of a table still growing.
-            session.execute(sa.text(f"set local enable_seqscan = {'off' if 'keepers_of' in step else 'on'}"))
+            session.execute(sa.text(f"set local enable_seqscan = {'off' if 'keepers' in step else 'on'}"))
             session.execute(sa.text(step), about(record))
         session.execute(sa.text("set local enable_seqscan = on"))
         for table in ("import_homes", "import_plan") if record.subject != ImportSubject.ACCOUNTS else ("import_plan",):

@@ -66,9 +66,9 @@ def mark(content: bytes, findings: Sequence[Finding]) -> bytes:
     return buffer.getvalue()
 
 
-def mark_book(book: Readable, content: bytes, findings: Sequence[Finding]) -> bytes:
+def mark_book(book: Readable, content: bytes, findings: Sequence[Finding], *, anew: bool = False) -> bytes:
     """Return any readable file marked: an .xlsx workbook as `mark` does, else its values as a new workbook."""
-    return mark(content, findings) if isinstance(book, Workbook) else _write_anew(book, findings)
+    return mark(content, findings) if isinstance(book, Workbook) and not anew else _write_anew(book, findings)
 
 
 def _marks(findings: Sequence[Finding], sheets: Sequence[str]) -> Marks:
