@@ -11,6 +11,7 @@ from models.database import transaction
 from models.officers import ActingOfficer
 from policies.clock import now
 from workflows import (
+    account_notices,
     anchors,
     bank_batches,
     payment_orders,
@@ -57,6 +58,7 @@ def anchor_heads(by: ActingOfficer) -> int:
 SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "funding": payment_orders.ask_funding,
     "results": bank_batches.fetch_results,
+    "account_notices": account_notices.fetch_notices,
     "settled": bank_batches.close_settled,
     "statements": statements.reconcile_accounts,
     "imports": purge_imports,

@@ -8,6 +8,11 @@ from models.base import REGION_CODE
 from models.divisions import Level
 from models.officers import system_principal
 from workflows import accounts, bank_batches, payment_orders, refunds  # noqa: F401 - they fill the outbox's topics
+from workflows.account_batch_apply import run_apply as run_batch_apply
+from workflows.account_batch_check import run_check as run_batch_check
+from workflows.account_batches import APPLY_JOB as CARDS_APPLY
+from workflows.account_batches import CHECK_JOB as CARDS_CHECK
+from workflows.account_notices import sweep_shared
 from workflows.bank_replies import APPLY_JOB, CHECK_JOB
 from workflows.bank_reply_apply import run_apply
 from workflows.bank_reply_check import run_check as run_reply_check
@@ -43,6 +48,8 @@ UNTIL_ANSWERED = UntilAnswered()
 
 SWEEP_CRON = "* * * * * */5"
 """Every five seconds: the sixth field is the seconds."""
+NIGHT_CRON = "40 18 * * *"
+"""By the clock of UTC: 02:40 here."""
 ANCHOR_CRON = "* * * * *"
 """Looked at every minute, done as often as the setting says."""
 STALLED_AFTER_S = 6
@@ -84,6 +91,18 @@ def check_bank_reply(job_id: int, post_id: int) -> None:
 def apply_bank_reply(job_id: int, post_id: int) -> None:
     """Apply one confirmed reply of an agent bank."""
     follow(job_id, post_id, run_apply)
+
+
+@queue.task(name=CARDS_CHECK, retry=UNTIL_ANSWERED)
+def check_account_batch(job_id: int, post_id: int) -> None:
+    """Read and judge one list of replaced cards."""
+    follow(job_id, post_id, run_batch_check)
+
+
+@queue.task(name=CARDS_APPLY, retry=UNTIL_ANSWERED)
+def apply_account_batch(job_id: int, post_id: int) -> None:
+    """Register one confirmed list of replaced cards."""
+    follow(job_id, post_id, run_batch_apply)
 
 
 @queue.task(name="check_roster", retry=UNTIL_ANSWERED)
@@ -128,6 +147,13 @@ def compare_identities(timestamp: int) -> None:
 def anchor(timestamp: int) -> None:
     """Sign the heads of the chains when their time has come."""
     anchor_heads(system_principal(REGION_CODE, Level.REGION, "定时任务"))
+
+
+@queue.periodic(cron=NIGHT_CRON)
+@queue.task(name="shared_accounts", queueing_lock="shared_accounts", lock="shared_accounts")
+def shared_accounts(timestamp: int) -> None:
+    """Look for accounts that two people share."""
+    sweep_shared(system_principal(REGION_CODE, Level.REGION, "定时任务"))
 
 
 @queue.periodic(cron=SWEEP_CRON)

@@ -5,6 +5,7 @@ A bank is one file here. All banks of today speak the ISO 20022 front end of `fr
 
 from integrations.banks.front_end import (
     AccountAnswer,
+    AccountNotice,
     AccountQuery,
     AccountState,
     BatchReceipt,
@@ -14,6 +15,7 @@ from integrations.banks.front_end import (
     ask_batch,
     ask_credit,
     ask_return,
+    fetch_account_notices,
     fetch_results,
     fetch_statement,
     return_funds,
@@ -23,6 +25,7 @@ from integrations.banks.front_end import (
 
 __all__ = [
     "AccountAnswer",
+    "AccountNotice",
     "AccountQuery",
     "AccountState",
     "BatchReceipt",
@@ -32,6 +35,7 @@ __all__ = [
     "ask_batch",
     "ask_credit",
     "ask_return",
+    "fetch_account_notices",
     "fetch_results",
     "fetch_statement",
     "return_funds",

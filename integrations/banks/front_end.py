@@ -40,6 +40,16 @@ class AccountAnswer:
     text: str
 
 
+@dataclass(frozen=True, repr=False)
+class AccountNotice:
+    """What the bank tells of an account by itself; notices are numbered in their order, and each stays."""
+
+    sequence: int
+    number: str
+    state: AccountState
+    text: str
+
+
 @dataclass(frozen=True)
 class BatchReceipt:
     """The bank has the file; the same message id with the same content gives the same receipt."""
@@ -90,6 +100,18 @@ def verify_accounts(accounts: Sequence[AccountQuery]) -> list[AccountAnswer]:
         told = transport.agent_bank().read("POST", "/accounts/verify", body).json()["answers"]
         answers += [AccountAnswer(one["reference"], one["state"], one["is_card"], one["text"]) for one in told]
     return answers
+
+
+def fetch_account_notices(after: int) -> list[AccountNotice]:
+    """Fetch what the bank tells of accounts by itself, past notice `after`, oldest first. （第二十一条）
+
+    At most CHUNK at once; fetching again changes nothing. Raises Unavailable.
+    """
+    answer = transport.agent_bank().read("POST", "/accounts/notices/inquiry", {"after": after, "limit": CHUNK})
+    if answer.status_code == 404:  # a front end of the former version tells nothing by itself
+        return []
+    told = answer.json()["notices"]
+    return [AccountNotice(int(one["sequence"]), one["number"], one["state"], one["text"]) for one in told]
 
 
 def send_batch(message_id: str, content: bytes, agent_account: str) -> BatchReceipt:

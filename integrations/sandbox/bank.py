@@ -38,6 +38,13 @@ class Accounts(BaseModel):
     accounts: list[Asked]
 
 
+class NoticeInquiry(BaseModel):
+    """What has the bank told by itself since this notice?"""
+
+    after: int
+    limit: int = 1000
+
+
 class Credit(BaseModel):
     """Money that arrives for an agent account."""
 
@@ -77,6 +84,8 @@ class AccountChange(BaseModel):
     status: str = ""
     died: bool | None = None
     holder_name: str = ""
+    tell: bool = False
+    """Whether the bank tells of it by itself, before anybody asks."""
 
 
 class Reversal(BaseModel):
@@ -109,6 +118,12 @@ def _add_accounts(app: FastAPI, ledger: Ledger) -> None:
     def verify(asked: Accounts) -> dict[str, list[dict[str, Any]]]:
         with ledger.turn() as db:
             return {"answers": [_verified(db, one) for one in asked.accounts]}
+
+    @app.post("/accounts/notices/inquiry")
+    def notices(asked: NoticeInquiry) -> dict[str, list[dict[str, Any]]]:
+        query = "select id as sequence, number, state, text from notices where id > ? order by id limit ?"
+        with ledger.turn() as db:
+            return {"notices": [dict(row) for row in db.execute(query, (asked.after, asked.limit))]}
 
 
 def _verified(db: sqlite3.Connection, asked: Asked) -> dict[str, Any]:
@@ -292,6 +307,10 @@ def _add_control(app: FastAPI, ledger: Ledger) -> None:
             )
             if not changed.rowcount:
                 raise Refusal("ACCOUNT_UNKNOWN", "沙箱里没有这个账户")
+            if asked.tell:
+                state = "name_differs" if asked.holder_name else asked.status
+                text = {"dormant": "不动户（未激活金融功能）", "closed": "账户已销户"}.get(state, "户名不符")
+                db.execute("insert into notices (number, state, text) values (?, ?, ?)", (asked.number, state, text))
         return {"status": "ok"}
 
     @app.post("/control/reversals")

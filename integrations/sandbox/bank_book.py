@@ -12,6 +12,8 @@ TABLES = """
 create table if not exists accounts (
     number text primary key, holder_name text not null, holder_id text not null, bank_code text not null,
     status text not null, died integer not null default 0, is_card integer not null);
+create table if not exists notices (
+    id integer primary key, number text not null, state text not null, text text not null);
 create table if not exists deaths (id_number text primary key, died_on text not null);
 create table if not exists agent_accounts (
     number text primary key, name text not null, bank_code text not null, division_code text not null,

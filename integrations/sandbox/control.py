@@ -35,9 +35,14 @@ class SandboxControl:
         """
         self.ask("faults", kind=kind, times=times, path=path, method=method, seconds=seconds)
 
-    def set_account(self, number: str, *, status: str = "", died: bool | None = None, holder_name: str = "") -> None:
-        """Change an account at the bank: active, dormant, closed, frozen, lost; or its holder's death or name."""
-        self.ask("accounts", number=number, status=status, died=died, holder_name=holder_name)
+    def set_account(
+        self, number: str, *, status: str = "", died: bool | None = None, holder_name: str = "", tell: bool = False
+    ) -> None:
+        """Change an account at the bank: active, dormant, closed, frozen, lost; or its holder's death or name.
+
+        tell: the bank tells of it by itself, as a notice that is fetched.
+        """
+        self.ask("accounts", number=number, status=status, died=died, holder_name=holder_name, tell=tell)
 
     def set_person(self, id_number: str, *, died_on: date | None, name: str = "") -> None:
         """Change what the police know of a person."""
