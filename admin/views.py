@@ -25,6 +25,7 @@ from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
 from admin.registry import RegistryChangeView, RegistryTaskView
+from admin.registry_imports import RegistryColumnsView, RegistryImportView
 from admin.reveals import KeyRotationView, RevealView
 from admin.review_progress import ReviewProgressView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
@@ -52,6 +53,8 @@ VIEWS: tuple[type[Any], ...] = (
     MemberView,
     RegistryChangeView,
     RegistryTaskView,
+    RegistryImportView,
+    RegistryColumnsView,
     HouseholdReviewView,
     ReviewProgressView,
     AssetView,
