@@ -83,7 +83,7 @@ def a_phone(text: str | None, field: str = "手机号") -> str | None:
 def a_relation(code: str, field: str = "与户主关系") -> str:
     """Return the relation of somebody who isn't the head, by GB/T 4761. Raises FieldWrong."""
     if code in (HEAD, SELF):
-        remedy = "一户只有一名户主；要改由其担任户主的，请办理“变更户主”"
+        remedy = "请按户口簿选择；要改由其担任户主的，办理“变更户主”"
         raise FieldWrong(field=field, problem="不能填本人或户主", remedy=remedy)
     if code not in RELATIONS:
         raise FieldWrong(field=field, problem="不是 GB/T 4761 中的代码", remedy="请从列表中选择")
