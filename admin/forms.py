@@ -159,7 +159,10 @@ def field_of(asks: Sequence[Ask], refusal: Refused | None) -> str:
         return ""
     named = str(refusal.fields.get("field", ""))
     about = ABOUT.get(type(refusal).__name__, "")
-    return next((ask.name for ask in asks if (named and named.startswith(ask.label)) or ask.name == about), "")
+    for ask in asks:
+        if ask.name == about or (named and (named.startswith(ask.label) or ask.label.endswith(named))):
+            return ask.name
+    return ""
 
 
 async def _back(view: ConsoleView, request: Request, key: str) -> str:

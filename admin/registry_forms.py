@@ -5,6 +5,7 @@ which a returned change is amended.
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from admin import registry_asks as q
 from admin.base import Choices, Form, Notes, Present
 from models.households import Household, HouseholdStatus, Member, MemberStatus
 from models.officers import ActingOfficer
-from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
+from models.registry_changes import ChangeKind, ChangeStatus, DocumentKind, RegistryChange
 from policies.lifecycles import OPINION, Ask
 from policies.permissions import Permission as P
 from policies.refusals import NotFound
@@ -24,6 +25,8 @@ NEXT = "提交后由苏木乡镇负责人复核，复核同意后才写入基础
 ACTIVE = (HouseholdStatus.ACTIVE,)
 LIVING = (MemberStatus.ALIVE, MemberStatus.MISSING)
 CURRENT = (col(Member.current),)
+SAME_DAY = {"died_on": "effective_on"}
+"""What a change keeps as the day on which it happened."""
 EMPTY: tuple[Any, ...] = (None, "", (), [], {})
 CHANGES, PEOPLE, ASSETS = "changes_households", "changes_people", "changes_assets"
 
@@ -48,24 +51,30 @@ class Proposal:
     where: tuple[Any, ...] = ()
     group: str = GROUP
     tab: str = ""
+    document: DocumentKind = DocumentKind.HUKOU
+    """What mostly proves it: the kind that stands at the first document."""
 
     def form(self) -> Form:
         """Return the form on the page of the household or person."""
         return Form(
             self.slug, self.label, P.REGISTRY_CHANGE_PROPOSE, self._run, self.asks, self.choices,
             f"{self.consequence}{NEXT}", self.on_record, self.statuses, self.where, self.tab, filled=self.filled,
-            present=self.present, notes=self.notes, group=self.group,
+            present=self._begun, notes=self.notes, group=self.group,
         )  # fmt: skip
 
     def amendment(self) -> Form:
         """Return the form by which a returned change is amended: what is left empty stays as it was proposed."""
         return Form(
             f"amend-{self.slug}", "修改后再次提交", P.REGISTRY_CHANGE_PROPOSE, amend,
-            (*(replace(ask, required=False) for ask in self.asks), OPINION),
+            (*(replace(ask, required=False, name=SAME_DAY.get(ask.name, ask.name)) for ask in self.asks), OPINION),
             tuple((name, _of_change(choose)) for name, choose in self.choices),
             f"只填写要改的项目，留空的保持原来提出的内容。{NEXT}", True, (ChangeStatus.RETURNED,),
             (col(RegistryChange.kind) == self.kind,),
         )  # fmt: skip
+
+    def _begun(self, session: Session, by: ActingOfficer, record: Any, asked: Mapping[str, str]) -> Mapping[str, str]:
+        present = self.present(session, by, record, asked) if self.present else {}
+        return {**present, "evidence_kind.1": str(self.document)}
 
     def _run(self, session: Session, *record: Any, by: ActingOfficer, **answers: Any) -> RegistryChange:
         verb = getattr(importlib.import_module(f"workflows.{self.module}"), self.verb)
@@ -164,6 +173,7 @@ HOUSEHOLD_PROPOSALS = (
          Ask("ended", "注销该项", "checkbox", required=False), *q.TAIL),
         choices=(("asset_id", q.asset_options),), present=q.asset_present, statuses=ACTIVE, group="",
         tab="assets",
+        document=DocumentKind.LAND,
     ),
 )  # fmt: skip
 
@@ -176,27 +186,32 @@ MEMBER_PROPOSALS = (
         ChangeKind.MEMBER, "change", "变更成员信息", PEOPLE, "change_member",
         (q.PHONE, replace(q.RELATION, required=False), q.ETHNICITY, *q.TAIL),
         notes=q.member_now, filled=("ethnicity",), statuses=LIVING, where=CURRENT,
+        document=DocumentKind.STATEMENT,
     ),
     Proposal(
         ChangeKind.IDENTITY, "identity", "更正身份信息", PEOPLE, "correct_identity",
         (replace(q.NAME, required=False), replace(q.ID_NUMBER, required=False), *q.PROVEN),
         "更正写错的姓名、身份证号或由 15 位升 18 位；更正后须重新核查身份。", notes=q.member_now, where=CURRENT,
+        document=DocumentKind.ID_CARD,
     ),
     Proposal(
         ChangeKind.DEATH, "death", "死亡登记", PEOPLE, "register_death",
         (Ask("died_on", "死亡日期", "date", help="按死亡证明填写"), *SUCCESSION, q.REASON, q.EVIDENCE),
         "登记后停发后续补贴；死亡后已发放的由主管部门追缴（第十六条第一项）。", SUCCESSORS,
         statuses=(*LIVING, MemberStatus.MOVED), where=CURRENT,
+        document=DocumentKind.DEATH,
     ),
     Proposal(
         ChangeKind.MISSING, "missing", "失踪登记", PEOPLE, "register_missing", q.PROVEN,
         "登记失踪后不能列入清册（第二十一条第三项）。", statuses=(MemberStatus.ALIVE,), where=CURRENT,
+        document=DocumentKind.POLICE,
     ),
     Proposal(
         ChangeKind.RESTORE, "restore", "恢复正常", PEOPLE, "restore",
         (replace(q.RELATION, required=False, help="原是户主、该户现在另有户主的须填写"), *q.PROVEN),
         "误登记死亡、失踪，或失踪人员已返回的，恢复为正常。",
         statuses=(MemberStatus.DEAD, MemberStatus.MISSING, MemberStatus.MOVED), where=CURRENT,
+        document=DocumentKind.POLICE,
     ),
     Proposal(
         ChangeKind.LEAVE, "leave", "迁出登记", PEOPLE, "register_leave",
@@ -213,6 +228,7 @@ MEMBER_PROPOSALS = (
         ChangeKind.MERGE, "merge", "合并重复人员", PEOPLE, "merge_person",
         (Ask("keep_id_number", "保留记录的身份证号", "text", help="同一人的另一条记录，合并后保留"), *q.PROVEN),
         "同一人登记成两条的合并为一条，两条记录的发放历史都归到保留的人名下；发现重复发放的另行追回。", where=CURRENT,
+        document=DocumentKind.POLICE,
     ),
     Proposal(
         ChangeKind.CERTIFICATE, "certificate", "登记或变更证件", ASSETS, "change_certificate",
@@ -223,6 +239,7 @@ MEMBER_PROPOSALS = (
          Ask("ended", "注销该项", "checkbox", required=False), *q.TAIL),
         choices=(("certificate_id", q.certificate_options),), present=q.certificate_present, statuses=LIVING,
         where=CURRENT, group="", tab="certificates",
+        document=DocumentKind.DISABILITY,
     ),
 )  # fmt: skip
 

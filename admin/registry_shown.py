@@ -13,9 +13,10 @@ OPEN_TITLES = ("权证号", "户编号", "原户编号", "转入户编号", "嘎
 """Numbers of land certificates, households and villages: nobody's personal data."""
 BY_WORD = (
     ("身份证", "id"), ("证件号", "id"), ("证号", "id"), ("手机", "phone"), ("电话", "phone"), ("账号", "card"),
-    ("卡号", "card"), ("住址", "address"), ("地址", "address"), ("姓名", "name"), ("户主", "name"), ("成员", "name"),
-    ("人员", "name"), ("对象", "name"), ("继承人", "name"),
+    ("卡号", "card"), ("住址", "address"), ("地址", "address"),
 )  # fmt: skip
+OF_PEOPLE = ("姓名", "户主", "成员", "继承人", "监护人", "持有人")
+"""What such a title ends with names people."""
 """What the titles of a change's items say about their masks, the first that fits."""
 LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d{11,}[Xx]?")
 NAMES = re.compile(r"[^、，,；;\s]+")
@@ -34,9 +35,9 @@ class Item:
 
 def mask_of(title: str) -> str:
     """Return the mask of an item by its title; '' when it is nobody's personal data."""
-    if title in OPEN_TITLES or title.endswith("关系"):  # lists of people with their relations are masked already
+    if title in OPEN_TITLES:
         return ""
-    return next((mask for word, mask in BY_WORD if word in title), "")
+    return "name" if title.endswith(OF_PEOPLE) else next((mask for word, mask in BY_WORD if word in title), "")
 
 
 def masked(title: str, text: str) -> str:

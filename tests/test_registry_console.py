@@ -132,7 +132,7 @@ class TestDeath:
             assert form.status_code == 200
             answer = post(
                 client, "/registry-change/form/amend-death", photo(), pks=change.id, reason="按证明更正",
-                effective_on=day(owner, 4), died_on=day(owner, 4), **{"evidence_kind.1": "death"},
+                effective_on=day(owner, 4), **{"evidence_kind.1": "death"},
             )  # fmt: skip
             assert answer.status_code == 303, text_of(answer.text)
         with console.client(county.township.head) as client:
@@ -307,9 +307,7 @@ class TestDocuments:
 
 
 class TestTasks:
-    def test_a_difference_waits_leads_to_the_person_and_is_settled(
-        self, console, county, owner, family
-    ):
+    def test_a_difference_waits_leads_to_the_person_and_is_settled(self, console, county, owner, family):
         with owner() as session:
             session.execute(
                 sa.text(
