@@ -4,6 +4,7 @@ The moments are made from outside, without a hook in the code: the test holds a 
 sees it waiting, kills it, and lets go.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,12 @@ from sqlmodel import Session, select
 
 from demo.story import money, rosters
 from demo.story.ending import hold_invariants
-from demo.story.scene import Scene, database_of
+from demo.story.scene import Scene
 from demo.story.tell import PARTS
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.imports import ImportStatus, RosterImport
 from models.rosters import Roster, RosterStatus
+from tests.conftest import REFERENCE, address, statement
 from workflows import bank_batches, checks, payment_orders
 from workflows import rosters as roster_verbs
 
@@ -104,8 +106,14 @@ def sent_batches(scene: Scene, seed: int, roster: Roster) -> list[BankBatch]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_worker_killed_at_any_moment_pays_every_line_exactly_once(seed: int, server: str, home: Path):
-    with Scene(database_of(server, f"crash_{seed}"), home / f"crash{seed}", quiet=True) as scene:
+def test_a_worker_killed_at_any_moment_pays_every_line_exactly_once(
+    seed: int, server: str, home: Path, keys: Path, database_url: str
+):
+    folder = home / f"crash{seed}"
+    folder.mkdir()
+    shutil.copy(keys, folder)
+    statement(server, f"create database crash_{seed} template {REFERENCE}")
+    with Scene(address(server, f"crash_{seed}"), folder, quiet=True) as scene:
         rosters.download_indicators(scene, [SEEDS[seed]])
         roster = final_roster(scene, seed)
         batches = sent_batches(scene, seed, roster)
