@@ -155,7 +155,7 @@ def _lines(session: Session, roster: Roster) -> list[Blocker]:
     line: Any = RosterLine
     wrong = sa.func.count().filter(line.identity_outcome.is_not(None), line.identity_outcome != IdentityOutcome.MATCH)
     bare = sa.func.count().filter(
-        sa.or_(line.account_id.is_(None), sa.func.coalesce(line.account_state, "") != "verified")
+        sa.or_(line.account_number.is_(None), sa.func.coalesce(line.account_state, "") != "verified")
     )
     mine = (line.division_code == roster.division_code) & (line.roster_id == roster.id)
     people, accounts = session.execute(sa.select(wrong, bare).where(mine, line.state == LineState.ACTIVE)).one()

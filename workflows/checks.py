@@ -30,7 +30,7 @@ from policies.lifecycles import Desk
 from policies.moves import move_many, record_event, title_of
 from policies.permissions import Permission
 from policies.refusals import Refused, StepNotPossible
-from workflows import account_answers, identity_checks
+from workflows import account_answers, identity_checks, virtual_members
 from workflows.identity_checks import CheckRejected
 from workflows.jobs import Waiting
 from workflows.queue import finish, officer_of_post, progress, start_job
@@ -179,8 +179,10 @@ def _begin(by: ActingOfficer, job_id: int) -> _Run:
     with transaction(by) as session:
         job = session.get_one(Job, job_id)
         run = _Run(job_id, by, job.division_code, job.roster_id or 0, job.queued_at)
-        _require_editable(_roster(session, run))
+        roster = _roster(session, run)
+        _require_editable(roster)
         session.execute(TAKE_PAYMENT_ACCOUNT, run.key)
+        virtual_members.refresh(session, run.division_code, roster)
         move_many(session, Account, "submit", session.scalars(TO_THE_DESK, run.key).all(), by=by)
         run.people = session.execute(COUNT_PEOPLE, run.key).one().people
         run.accounts = session.execute(COUNT_ACCOUNTS, run.key).one().accounts

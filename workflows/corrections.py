@@ -15,10 +15,12 @@ CORRECTED = text(
     join disbursements d on d.county_code = f.county_code and d.id = f.disbursement_id
     join roster_lines l on l.county_code = f.county_code and l.id = f.line_id and l.state = 'active'
     left join accounts o on o.division_code = l.division_code and o.id = l.account_id
-    join accounts a on a.division_code = l.division_code and a.member_id = coalesce(o.member_id, l.member_id)
+    left join accounts a on a.division_code = l.division_code and a.member_id = coalesce(o.member_id, l.member_id)
         and a.is_payment and a.status = 'verified'
     where f.county_code = :county and f.order_id = :order and f.status = 'corrected'
         and d.status in ('failed', 'reversed')
+        and (a.id is not null or l.account_id is null and l.account_state = 'verified' and exists (
+            select from virtual_members v where v.division_code = l.division_code and v.member_id = l.member_id))
     order by f.line_sequence for update of f
     """
 )
@@ -61,7 +63,10 @@ COPY = text(
 
 
 def ready(session: Session, order: PaymentOrder) -> list[int]:
-    """Return the order's corrected failures whose payee has a verified payment account; their rows are locked."""
+    """Return the order's corrected failures whose payee has a verified payment account; their rows are locked.
+
+    The account of a virtual household stands on its line, as its keeper has it. （第十一条）
+    """
     keys = {"county": order.division_code, "order": order.id}
     return list(session.execute(CORRECTED, keys).scalars())
 

@@ -21,6 +21,7 @@ from policies.permissions import Permission
 from policies.refusals import FasterColleague, ReasonMissing, Refused
 from workflows import account_answers, accounts, results
 from workflows.plans import by_hash
+from workflows.virtual_guards import require_kept_here, tell_keepers
 
 RETURNED = "returned"
 """The class of a payment that came back after it had been paid (退汇)."""
@@ -101,6 +102,7 @@ def open_(session: Session, batch: BankBatch, disbursement_ids: Sequence[int], *
     found = session.execute(ACCOUNTS, keys | {"classes": [str(kind) for kind in BANK_NOTICES]})
     told = {one: AccountAnswer(str(one), kind, True, "") for kind, ids in found for one in ids}
     account_answers.notice(session, told, by=by, facts={"batch": batch.number})
+    tell_keepers(session, batch.division_code, disbursement_ids)
 
 
 FORMER = text(
@@ -209,6 +211,7 @@ def correct(
     Raises NotThisWay and the refusals of `accounts.register`.
     """
     _allow(session, failure, "correct", by)
+    require_kept_here(session, failure.division_code, _line(session, failure).member_id)
     holder = accounts.holder_of(session, _line(session, failure))
     accounts.register(session, holder, by=by, number=account_number, bank_name=bank_name, reason=resolution)
     return _resolve(session, failure, "correct", by, resolution)
@@ -220,6 +223,7 @@ def activate(session: Session, failure: Failure, *, by: ActingOfficer, resolutio
     Raises NotThisWay, ReasonMissing.
     """
     _allow(session, failure, "activate", by)
+    require_kept_here(session, failure.division_code, _line(session, failure).member_id)
     accounts.recheck(session, accounts.account_of(session, _line(session, failure)), by=by)
     return _resolve(session, failure, "activate", by, resolution)
 

@@ -18,6 +18,7 @@ from policies.enforcement import allow
 from policies.moves import record_event
 from policies.permissions import Permission
 from policies.refusals import ReasonMissing, Refused
+from workflows.virtual_guards import require_kept_here
 
 SHORTEST_REASON = 4
 NUMBERS = re.compile(r"\d{11}")
@@ -52,8 +53,12 @@ def reveal_account(session: Session, account: Account, *, by: ActingOfficer, rea
 
 
 def reveal_member(session: Session, member: Member, *, by: ActingOfficer, reason: str) -> Revealed:
-    """Show a person's full particulars. （第三十条） Raises ReasonMissing, RevealsUsedUp, NotAllowed, NotFound."""
+    """Show a person's full particulars. （第三十条）
+
+    Raises ReasonMissing, RevealsUsedUp, PaidElsewhere, NotAllowed, NotFound.
+    """
     allow(session, by, Permission.MEMBER_REVEAL, member)
+    require_kept_here(session, member.division_code, member.id or 0)
     address = session.exec(
         select(Household.address).where(
             Household.division_code == member.division_code, Household.id == member.household_id
@@ -67,10 +72,11 @@ def reveal_member(session: Session, member: Member, *, by: ActingOfficer, reason
 def reveal_line(session: Session, line: RosterLine, *, by: ActingOfficer, reason: str) -> Revealed:
     """Show who a roster line pays, and to which account. （第三十条）
 
-    Raises ReasonMissing, RevealsUsedUp, NotAllowed, NotFound.
+    Raises ReasonMissing, RevealsUsedUp, PaidElsewhere, NotAllowed, NotFound.
     """
     allow(session, by, Permission.MEMBER_REVEAL, line)
     allow(session, by, Permission.ACCOUNT_REVEAL, line)
+    require_kept_here(session, line.division_code, line.member_id)
     fields = ("name", "id_number", "payee_name", "account_number")
     _record(session, line, by, "roster_line", "清册明细完整信息", fields, reason)
     values = (("享受人", line.name), ("身份证号", line.id_number), ("收款人", line.payee_name))

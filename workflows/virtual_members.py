@@ -15,7 +15,7 @@ from models.crypto import id_index
 from models.officers import ActingOfficer
 from models.projects import SubsidyProject
 from models.rosters import Roster
-from models.virtual_members import VirtualMember, VirtualStatus
+from models.virtual_members import VirtualMember
 from policies.clock import now, today
 from policies.enforcement import allow
 from policies.identities import is_valid_id, normalise_id
@@ -64,12 +64,6 @@ class AlreadyReferenced(Refused):
 
 class KeeperGone(Refused):
     """{title}的管理地已没有现存记录，或该人员已迁入本乡镇，引用不能生效；请撤回后核对（第十一条）。"""
-
-
-class PaidElsewhere(Refused):
-    """{title}的人员由{keeper}管理，本乡镇只能引用，不能查看完整信息或修改；请由管理地办理（第十一、三十条）。"""
-
-    status_code = 403
 
 
 @dataclass(frozen=True)
@@ -224,21 +218,3 @@ def refresh(session: Session, division_code: str, roster: Roster | None = None) 
     """Take the keepers' present entries for a township's references (of one roster); return how many. （第十一条）"""
     asked = {"division": division_code, "roster": roster.id if roster else 0}
     return int(session.execute(REFRESH, asked).scalar_one())
-
-
-def reference_of(session: Session, division_code: str, member_id: int) -> VirtualMember | None:
-    """Return the reference that a township's local row stands for; None for the township's own people."""
-    statement = (
-        select(VirtualMember)
-        .where(VirtualMember.division_code == division_code, VirtualMember.member_id == member_id)
-        .order_by(col(VirtualMember.status) != VirtualStatus.IN_FORCE, col(VirtualMember.id).desc())
-        .limit(1)
-    )
-    return session.exec(statement).one_or_none()
-
-
-def require_kept_here(session: Session, division_code: str, member_id: int) -> None:
-    """Let only the keeper see in full, or change, what it keeps. （第十一、三十条） Raises PaidElsewhere."""
-    found = reference_of(session, division_code, member_id)
-    if found is not None:
-        raise PaidElsewhere(title=found.number, keeper=found.keeper)

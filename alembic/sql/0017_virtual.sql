@@ -169,7 +169,7 @@ begin
         account_verified_at = a.verified_at, refreshed_at = moment
     from members m
     left join accounts a on a.division_code = m.division_code and a.member_id = m.id and a.is_payment
-    where v.id = any (wanted) and v.status in ('approved', 'in_force') and m.person = v.person and m.current;
+    where v.id = any (wanted) and v.status in ('approved', 'in_force', 'ended') and m.person = v.person and m.current;
     update members s set person = m.person, name = m.name, name_key = m.name_key, id_number = m.id_number,
         id_index = m.id_index, birth_date = m.birth_date, sex = m.sex, ethnicity = m.ethnicity, status = m.status,
         died_on = m.died_on, identity_outcome = m.identity_outcome, identity_checked_at = m.identity_checked_at,
@@ -250,9 +250,9 @@ begin
         raise exception '不在管辖范围内' using errcode = '42501';
     end if;
     select array_agg(v.id) into wanted from virtual_members v
-    where v.division_code = division and v.status = 'in_force' and (roster = 0 or exists (
-        select from roster_lines l where l.division_code = v.division_code and l.member_id = v.member_id
-            and l.roster_id = roster));
+    where v.division_code = division and (roster = 0 and v.status = 'in_force'
+        or v.status in ('in_force', 'ended') and exists (select from roster_lines l
+            where l.division_code = v.division_code and l.member_id = v.member_id and l.roster_id = roster));
     if wanted is null then
         return 0;
     end if;
@@ -612,6 +612,23 @@ begin
         and v.status = 'in_force'), 'moved', '管理地已变更，账户和身份信息由新的管理地维护');
     return '';
 end $$;
+
+-- What the police say of a person on another township's roster is told to the keeper, who alone can register it.
+create function tell_keeper() returns trigger language plpgsql
+    security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into registry_tasks (division_code, county_code, number, kind, status, version, household_id, member_id,
+        source, detail, found_on, arrived_at)
+    select distinct m.division_code, m.county_code, new.number || 'G', new.kind, 'open', 1, m.household_id, m.id,
+        new.source, '其他苏木乡镇造册时核查：' || new.detail, new.found_on, new.arrived_at
+    from virtual_members v join members m on m.person = v.person and m.current
+    where v.division_code = new.division_code and v.member_id = new.member_id
+        and m.division_code <> new.division_code
+    on conflict do nothing;
+    return null;
+end $$;
+create trigger registry_tasks_reach_keeper after insert on registry_tasks for each row
+    when (new.kind in ('identity_mismatch', 'identity_not_found', 'deceased')) execute function tell_keeper();
 
 revoke execute on function virtual_snapshot(bigint[]), virtual_lines(bigint[], bigint),
     tell_payers(bigint[], text, text), transfer_obstacle(members), two_desks(text, bigint),

@@ -1,5 +1,7 @@
 -- Persons kept elsewhere are referenced, and people move between townships: undone.
 drop trigger accounts_not_virtual on accounts;
+drop trigger registry_tasks_reach_keeper on registry_tasks;
+drop function tell_keeper();
 do $undo$
 declare
     t text;
