@@ -1,7 +1,8 @@
 """Replacing cards in bulk: a list checked row by row, proposed by one person, confirmed by another.
 
 （第十二、二十三条） A township's list is its own; a county's serves whole banks. A bank's own list is vouched for by
-its reviewer first, and is then the bank's verification. Checked by `account_batch_check.py`, applied by `account_batch_apply.py`.
+its reviewer first, and is then the bank's verification. Checked by `account_batch_check.py`,
+applied by `account_batch_apply.py`.
 """
 
 from hashlib import sha256
