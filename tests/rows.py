@@ -40,13 +40,14 @@ RANGED, DOWNWARD = of(RowScope.RANGE), of(RowScope.DOWNWARD)
 SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
-    "attachments", "changes", "desk_holders", "event_archives", "event_heads", "event_links", "events", "journal_entries",
-    "login_sessions", "openid_identities", "postings", "refusals",
-    "residences", "reveals",
+    "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads", "event_links", "events",
+    "journal_entries", "login_sessions", "openid_identities", "postings", "refusals",
+    "residences", "reveals", "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
 NEVER_INSERTED = {
     "changes", "event_archives", "event_heads", "event_links", "login_sessions", "openid_identities", "residences",
+    "villages",
 }  # fmt: skip
 """Scoped tables that only functions and triggers write."""
 
