@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from admin.base import ConsoleView, Form, Menu, Related, call
+from admin.virtual import ADOPT
 from models.failures import Failure, Refund
 from models.officers import ActingOfficer
 from models.payment_orders import AgentAccount
@@ -43,6 +44,7 @@ class FailureView(ConsoleView, model=Failure):
             call("bank_batches", "prepare_corrections"),
             consequence="已更正且账户验证通过的失败明细，按原支付单生成补发批次，由财政审核岗复核发送（第二十一条）。",
         ),
+        ADOPT,
     )
 
 

@@ -15,6 +15,7 @@ from admin import identity, registry_forms
 from admin.accounts import MEMBER_FORMS
 from admin.base import BASE, ConsoleView, Form, Menu, Related, call, division_names
 from admin.household_reviews import REVIEW_FORM
+from admin.virtual import REFERENCES
 from models.accounts import Account
 from models.certificates import Certificate
 from models.crypto import id_index, phone_index
@@ -150,6 +151,7 @@ class MemberView(ConsoleView, model=Member):
             order="-id", together=True,
         ),
         Related("发放", RosterLine, "member_id", (), P.ROSTER_VIEW, together=True),
+        REFERENCES,
     )  # fmt: skip
     forms = (
         identity.ONE,

@@ -23,6 +23,8 @@ from models.policy_changes import PolicyChange
 from models.registry_changes import ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind
 from models.rosters import Roster, RosterStatus
+from models.transfers import Transfer
+from models.virtual_members import VirtualMember
 from policies.clock import today
 from policies.deadlines import BATCH_SENDING
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
@@ -40,6 +42,8 @@ NOUNS: dict[type[Table], str] = {
     RegistryChange: "registry-change",
     RegistryTask: "registry-task",
     HouseholdReview: "household-review",
+    Transfer: "transfer",
+    VirtualMember: "virtual-member",
 }
 """The nouns that wait at desks, with the identity of their view."""
 

@@ -32,6 +32,7 @@ from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView,
 from admin.rules import WarningRuleView
 from admin.sessions import LoginSessionView, OpenIdentityView
 from admin.tools import ToolsView
+from admin.virtual import TransferView, VirtualMemberView
 
 VIEWS: tuple[type[Any], ...] = (
     RosterView,
@@ -60,6 +61,8 @@ VIEWS: tuple[type[Any], ...] = (
     AssetView,
     CertificateView,
     AccountView,
+    VirtualMemberView,
+    TransferView,
     SubsidyProjectView,
     WarningRuleView,
     BulletinView,
