@@ -1,15 +1,31 @@
-"""Builders of registers: people in rows, workbooks and CSV files of them."""
+"""Builders of registers: people in rows, workbooks and CSV files of them; the desk that imports them."""
 
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from models.registry_imports import ImportSubject
+import sqlalchemy as sa
+from sqlmodel import select
+
+from models.jobs import Job
+from models.officers import ActingOfficer
+from models.registry_changes import RegistryChange
+from models.registry_imports import ImportSubject, RegistryImport
+from models.registry_imports import RegistryImportStatus as S
 from reports.sheets.registry_templates import TEMPLATES
 from reports.sheets.templates import Template, write_sheet
 from tests import factories
+from tests.conftest import As
+from tests.factories import Office
+from workflows import registry_changes, registry_imports
+from workflows.jobs import follow
+from workflows.registry_import_apply import run_apply
+from workflows.registry_import_check import run_check
+
+REGISTER = ImportSubject.REGISTER
 
 FIRST = 4
 """The first data row below title, unit and header of what `workbook` writes."""
@@ -46,3 +62,78 @@ def csv_file(subject: ImportSubject, rows: Sequence[dict[str, Any]], encoding: s
     for row in rows:
         writer.writerow([row.get(one.name, "") for one in fields])
     return buffer.getvalue().encode(encoding)
+
+
+def families(count: int = 3) -> list[dict[str, Any]]:
+    """Return households of one, two and three people, with the names of DOMAIN section 6."""
+    rows = []
+    for place in range(count):
+        people = [person(NAMES[place % len(NAMES)], phone=f"1380000{place:04d}")]
+        people += [
+            person(NAMES[(place + other) % len(NAMES)], relation, ethnicity="汉")
+            for other, relation in enumerate(("妻", "长子")[: place % 3], 1)
+        ]
+        rows += household(*people, village=f"第{place % 2 + 1}嘎查", address=f"{place + 1} 号")
+    return rows
+
+
+@dataclass
+class ImportDesk:
+    """A township's clerk and head with registers."""
+
+    office: Office
+    as_: As
+
+    @property
+    def clerk(self) -> ActingOfficer:
+        return self.office.clerk
+
+    def receive(self, content: bytes, subject: ImportSubject = REGISTER, name: str = "登记表.xlsx") -> RegistryImport:
+        with self.as_(self.clerk) as session:
+            return registry_imports.receive(session, by=self.clerk, subject=subject, file_name=name, content=content)
+
+    def job(self, record: RegistryImport) -> Job:
+        with self.as_(self.clerk) as session:
+            job = registry_imports.job_of(session, record)
+            assert job is not None
+            return job
+
+    def again(self, record: RegistryImport) -> RegistryImport:
+        with self.as_(self.clerk) as session:
+            return session.get_one(RegistryImport, record.id)
+
+    def check(self, record: RegistryImport) -> RegistryImport:
+        job = self.job(record)
+        follow(job.id or 0, job.post_id, run_check)
+        return self.again(record)
+
+    def bring(self, content: bytes, subject: ImportSubject = REGISTER, name: str = "登记表.xlsx") -> RegistryImport:
+        return self.check(self.receive(content, subject, name))
+
+    def submit(self, record: RegistryImport) -> RegistryImport:
+        with self.as_(self.clerk) as session:
+            found = session.get_one(RegistryImport, record.id)
+            return registry_imports.submit(session, found, by=self.clerk, reason="首次建档")
+
+    def approve(self, record: RegistryImport) -> Job:
+        with self.as_(self.office.head) as session:
+            change = session.get_one(RegistryChange, record.change_id)
+            registry_changes.approve(session, change, by=self.office.head)
+        return self.job(record)
+
+    def apply(self, record: RegistryImport) -> RegistryImport:
+        job = self.approve(record)
+        follow(job.id or 0, job.post_id, run_apply)
+        return self.again(record)
+
+    def whole(self, content: bytes, subject: ImportSubject = REGISTER, name: str = "登记表.xlsx") -> RegistryImport:
+        record = self.bring(content, subject, name)
+        assert record.status == S.CHECKED, record.problems or record.message
+        return self.apply(self.submit(record))
+
+    def all(self, model: type[Any]) -> Sequence[Any]:
+        with self.as_(self.clerk) as session:
+            return session.exec(select(model).order_by(sa.text("1"))).all()
+
+    def count(self, model: type[Any]) -> int:
+        return len(self.all(model))

@@ -1,9 +1,9 @@
-"""Workbooks of an import that go back to the township: marked, with the result of each row, or filled from the registry.
+"""Workbooks of an import that go back to the township: marked, with each row's result, or filled from the registry.
 
 （第十一、三十条）
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import PurePath
@@ -126,14 +126,14 @@ QUESTIONS = {
     ImportSubject.ASSETS: ASSETS,
     ImportSubject.ACCOUNTS: ACCOUNTS,
 }
-LABELS = {
+LABELS: dict[str, Mapping[Any, str]] = {
     "relation": RELATIONS, "ethnicity": ETHNICITIES, "sex": SEXES, "hukou_kind": {k: k.label for k in HukouKind},
     "asset_kind": {k: k.label for k in AssetKind},
 }  # fmt: skip
 
 
 def filled_template(session: Session, *, by: ActingOfficer, subject: ImportSubject, reason: str) -> Download:
-    """Return the township's own registry in the form of a register, to be corrected and brought back. （第十一、三十条）
+    """Return the township's own registry as a register, to be corrected and brought back. （第十一、三十条）
 
     It holds personal data in full: the reason, count and digest are recorded. Raises NotAllowed, ReasonMissing,
     RevealsUsedUp.
@@ -170,7 +170,7 @@ def _value(one: Field, row: Any) -> str | float:
     if value is None:
         return ""
     if one.name in LABELS:
-        return LABELS[one.name].get(value, value)
+        return LABELS[one.name].get(value, str(value))
     if isinstance(value, bytes | memoryview):
         return ring().open(bytes(value))
     return float(value) if one.number else str(value)
