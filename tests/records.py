@@ -23,6 +23,8 @@ from models.policy_changes import PolicyChange, PolicyChangeStatus
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import RosterLine, RosterStatus
+from models.transfers import Transfer, TransferSide, TransferStatus
+from models.virtual_members import VirtualMember, VirtualStatus
 from policies.clock import now, today
 from policies.lifecycles import Desk
 from tests.factories import (
@@ -210,7 +212,35 @@ def a_household_review_in(session: Session, county: World, status: Any) -> House
     return review
 
 
+def a_virtual_member_in(session: Session, county: World, status: Any) -> VirtualMember:
+    home = a_household(session, county, township=county.other_county.township.division_code)
+    member, local, moment = a_member(session, county, home), a_member(session, county, current=False), now(session)
+    record = VirtualMember(
+        division_code=county.township.division_code, county_code=county.code, number=f"XN{next(NUMBERS)}",
+        status=VirtualStatus(status), keeper_code=member.division_code, keeper="阿巴嘎旗某镇", person=member.person,
+        keeper_member_id=key(member.id), name="某*", reason="承包草场", prepared_at=moment, arrived_at=moment,
+        household_id=local.household_id, member_id=local.id,
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    return record
+
+
+def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
+    member, moment = a_member(session, county), now(session)
+    record = Transfer(
+        division_code=member.division_code, county_code=member.county_code, number=f"QY{next(NUMBERS)}",
+        side=TransferSide.OUT if status == TransferStatus.ASKED else TransferSide.IN, status=TransferStatus(status),
+        partner_code=county.other_county.township.division_code, partner="阿巴嘎旗某镇", person=member.person, name="某*",
+        reason="迁居", effective_on=today(session), prepared_at=moment, arrived_at=moment, member_id=member.id,
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    return record
+
+
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
+    "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
     "account": an_account_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
     "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
