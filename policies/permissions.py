@@ -31,6 +31,8 @@ class Permission(Labelled):
     DUTY_CONFIRM = "duty:confirm", "启用不相容岗位规则"
     DUTY_PROPOSE = "duty:propose", "拟定不相容岗位规则"
     DUTY_VIEW = "duty:view", "查看不相容岗位"
+    ENQUIRY_MAKE = "enquiry:make", "窗口查询"
+    ENQUIRY_VIEW = "enquiry:view", "查看窗口查询记录"
     EVENT_VIEW = "event:view", "查看办理记录"
     EXPORT_PLAIN = "export:plain", "导出完整信息"
     FAILURE_ACTIVATE = "failure:activate", "确认账户激活"
@@ -114,6 +116,7 @@ NOUN_TITLES = {
     "bulletin": "通报",
     "delegation": "委托代办",
     "duty": "不相容岗位",
+    "enquiry": "窗口查询",
     "event": "办理记录",
     "export": "导出",
     "failure": "发放失败",
