@@ -19,6 +19,7 @@ OUT = Path(__file__).parent.parent / "docs" / "screenshots"
 SIZES = {1440: 900, 390: 844}
 FIRST_ROW = "tbody tr td a"
 WARNINGS = "main .tabs a:has-text('预警')"
+MENU = "details.more summary"
 SHOTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "changsheng.clerk",
@@ -28,6 +29,10 @@ SHOTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("confirm", "/console/roster/list", f"{FIRST_ROW} >> .acts .btn-primary"),
             ("warnings", "/console/roster/list", f"{FIRST_ROW} >> {WARNINGS}"),
             ("explanation", "/console/roster/list", f"{FIRST_ROW} >> {WARNINGS} >> text=按规则说明预警"),
+            ("household", "/console/household/list", FIRST_ROW),
+            ("registry-form", "/console/household/list", f"{FIRST_ROW} >> {MENU} >> text=分户"),
+            ("registry-change", "/console/registry-change/list?tab=all", FIRST_ROW),
+            ("review-progress", "/console/review-progress", ""),
         ),
     ),
     (
