@@ -21,13 +21,17 @@ ON_DAY = sa.text(
 )
 OF_PERSON = sa.text(
     """
-    select r.division_code, r.household_id, h.number, r.member_id, r.relation, r.from_on,
-        least(r.until_on, greatest(m.died_on, r.from_on)) as until_on, r.began_by, r.ended_by
-    from residences r
-    join members m on m.division_code = r.division_code and m.id = r.member_id
-    join households h on h.division_code = r.division_code and h.id = r.household_id
-    where r.person = :person and (r.until_on is null or r.until_on > r.from_on)
-    order by r.from_on, r.id
+    select * from (
+        select r.id, r.division_code, r.household_id, h.number, r.member_id, r.relation, r.from_on,
+            case when m.died_on < coalesce(r.until_on, 'infinity') then m.died_on else r.until_on end as until_on,
+            r.began_by, r.ended_by
+        from residences r
+        join members m on m.division_code = r.division_code and m.id = r.member_id
+        join households h on h.division_code = r.division_code and h.id = r.household_id
+        where r.person = :person
+    ) s
+    where s.until_on is null or s.until_on > s.from_on
+    order by s.from_on, s.id
     """
 )
 
