@@ -133,6 +133,8 @@ class ConsoleView(ModelView):
     """Columns searched by their beginning (numbers) or exactly."""
     search_index: ClassVar[tuple[tuple[str, Callable[[str], bytes]], ...]] = ()
     """Blind indexes searched by the exact ID, account or telephone number."""
+    search_page: ClassVar[str] = ""
+    """The address of a page of its own that the list's search box leads to."""
     filters: ClassVar[tuple[str, ...]] = ()
     related: ClassVar[tuple[Related, ...]] = ()
     forms: ClassVar[tuple[Form, ...]] = ()

@@ -57,6 +57,7 @@ class HouseholdView(ConsoleView, model=Household):
         "status", "closed_on", "reviewed_on",
     ]  # fmt: skip
     search_text = ("number", "village")
+    search_page = "/console/people"
     filters = ("status",)
     order = ("-division_code", "-id")
     related = (
@@ -130,6 +131,7 @@ class MemberView(ConsoleView, model=Member):
     headline = ("name", "id_number", "division_code", "relation", "phone", "ethnicity", "birth_date",
                 "identity_outcome", "identity_checked_at", "died_on")  # fmt: skip
     search_index = (("id_index", id_index), ("phone_index", phone_index))
+    search_page = "/console/people"
     filters = ("status", "identity_outcome")
     order = ("-division_code", "-id")
     noun = "member"

@@ -7,6 +7,7 @@ from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
+from admin.enquiry import EnquiryView, HouseholdFileView, WindowView
 from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.household_reviews import HouseholdReviewView
 from admin.households import AssetView, CertificateView, HouseholdView, MemberView
@@ -30,6 +31,7 @@ from admin.reveals import KeyRotationView, RevealView
 from admin.review_progress import ReviewProgressView
 from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView, RosterWarningView
 from admin.rules import WarningRuleView
+from admin.search import PeopleView
 from admin.sessions import LoginSessionView, OpenIdentityView
 from admin.tools import ToolsView
 from admin.virtual import TransferView, VirtualMemberView
@@ -50,6 +52,8 @@ VIEWS: tuple[type[Any], ...] = (
     RefundView,
     StatementView,
     ResultExceptionView,
+    PeopleView,
+    WindowView,
     HouseholdView,
     MemberView,
     RegistryChangeView,
@@ -72,6 +76,7 @@ VIEWS: tuple[type[Any], ...] = (
     ChainView,
     JobView,
     RevealView,
+    EnquiryView,
     BankReplyView,
     BankFormsView,
     OwnView,
@@ -90,5 +95,6 @@ VIEWS: tuple[type[Any], ...] = (
     LoginSessionView,
     OpenIdentityView,
     KeyRotationView,
+    HouseholdFileView,
     ToolsView,
 )

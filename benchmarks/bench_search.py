@@ -247,7 +247,7 @@ def _pages(owner: psycopg.Connection, person: Callable[[], int], numbers: dict[i
 
     yield Question(
         "list with its count", listed, lambda: None,
-        "select * from members order by division_code, household_id, id limit 50", lambda _: {},
+        "select * from members order by division_code, id limit 50", lambda _: {},
     )  # fmt: skip
 
     def detail(session: Session, number: int) -> None:

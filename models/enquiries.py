@@ -40,6 +40,7 @@ class Enquiry(Table, table=True):
     reason: str = column("查询说明", "", help="不含个人信息")
     persons: list[str] = column("自然人标识", sa_type=ARRAY(sa.Text), help="随机，合并前后的全部标识")
     member_id: int | None = column("成员", None, sa_type=sa.BigInteger, nullable=True, help="在管辖范围内的现存记录")
+    keeper: str = column("管理地", "", help="登记该人员的苏木乡镇，只在辖区外时显示")
     line_count: int = column("显示笔数", 0, unit="笔")
     elsewhere_count: int = column("其他地区笔数", 0, unit="笔", help="只告知笔数")
     officer_id: int = column("用户", sa_type=sa.BigInteger)

@@ -157,11 +157,11 @@ class Member(Table, table=True):
             postgresql_using="gin",
             postgresql_where=sa.text("current"),
         ),
-        sa.Index("ix_members_gone", "division_code", "household_id", postgresql_where=sa.text("status <> 'alive'")),
+        sa.Index("ix_members_gone", "division_code", "id", postgresql_where=sa.text("status <> 'alive'")),
         sa.Index(
             "ix_members_unmatched",
             "division_code",
-            "household_id",
+            "id",
             postgresql_where=sa.text("identity_outcome is null or identity_outcome <> 'match'"),
         ),
         sa.Index("ix_members_former_id_index", "id_index", postgresql_where=sa.text("not current")),

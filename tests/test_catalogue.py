@@ -171,6 +171,8 @@ WAYS = {
     "across divisions: the verdict, masked evidence, never the row": "colleagues duty_collisions entitlements_paid"
     " entitlements_rostered keepers_of own_indexes own_interest person_of",
     "the bank desk": "bank_questions",
+    "searching inside the caller's range, ids only": "search_people",
+    "the window: whose number it is, as random marks; how many payments elsewhere": "enquiry_persons payments_elsewhere",
     "persons kept elsewhere: for those who hold the record's desks": "keeper_changed transfer_ask transfer_bind"
     " transfer_complete transfer_tell virtual_bind virtual_failed virtual_refresh virtual_take",
     "changes of the registry: one's own, what hangs on them, two records merged": "merge_records own_changes"

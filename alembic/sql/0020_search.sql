@@ -8,8 +8,8 @@ create function name_letters(county text, name text) returns text[] language sql
     select string_to_array(rtrim(regexp_replace(replace(name, '·', ''), '(.)', left(county, 6) || '\1 ', 'g')), ' ')
 $$;
 create index ix_members_name_letters on members using gin (name_letters(county_code, name_key)) where current;
-create index ix_members_gone on members (division_code, household_id) where status <> 'alive';
-create index ix_members_unmatched on members (division_code, household_id)
+create index ix_members_gone on members (division_code, id) where status <> 'alive';
+create index ix_members_unmatched on members (division_code, id)
     where identity_outcome is null or identity_outcome <> 'match';
 create index ix_members_former_id_index on members (id_index) where not current;
 create index ix_members_merged_into on members (merged_into) where merged_into is not null;
@@ -100,36 +100,33 @@ begin
         end loop;
         return;
     end if;
-    -- Without a word the order is that of the households; the rare states have an index of their own each.
+    -- Without a word the order is that of the list; the rare states have an index of their own each.
     if wanted not in ('', 'alive') then
         return query
-            select m.id, m.division_code::text, m.household_id::text from members m
+            select m.id, m.division_code::text, ''::text from members m
             where m.status <> 'alive' and m.status = wanted and m.current
                 and m.division_code >= low and m.division_code < high and left(m.division_code, 6) <> hole
                 and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
-                and (m.division_code, m.household_id, m.id)
-                    > (after_place collate "C", coalesce(nullif(after_key, ''), '0')::bigint, after_id)
-            order by m.division_code, m.household_id, m.id limit rest;
+                and (m.division_code, m.id) > (after_place collate "C", after_id)
+            order by m.division_code, m.id limit rest;
     elsif outcome not in ('', 'match') then
         return query
-            select m.id, m.division_code::text, m.household_id::text from members m
+            select m.id, m.division_code::text, ''::text from members m
             where (m.identity_outcome is null or m.identity_outcome <> 'match') and m.current
                 and coalesce(m.identity_outcome, 'unchecked') = outcome
                 and m.division_code >= low and m.division_code < high and left(m.division_code, 6) <> hole
                 and (wanted = '' or m.status = wanted)
-                and (m.division_code, m.household_id, m.id)
-                    > (after_place collate "C", coalesce(nullif(after_key, ''), '0')::bigint, after_id)
-            order by m.division_code, m.household_id, m.id limit rest;
+                and (m.division_code, m.id) > (after_place collate "C", after_id)
+            order by m.division_code, m.id limit rest;
     else
         return query
-            select m.id, m.division_code::text, m.household_id::text from members m
+            select m.id, m.division_code::text, ''::text from members m
             where m.current and m.division_code >= low and m.division_code < high
                 and left(m.division_code, 6) <> hole
                 and (wanted = '' or m.status = wanted)
                 and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
-                and (m.division_code, m.household_id, m.id)
-                    > (after_place collate "C", coalesce(nullif(after_key, ''), '0')::bigint, after_id)
-            order by m.division_code, m.household_id, m.id limit rest;
+                and (m.division_code, m.id) > (after_place collate "C", after_id)
+            order by m.division_code, m.id limit rest;
     end if;
 end $$;
 

@@ -71,6 +71,7 @@ def _enquiries() -> None:
             "persons", postgresql.ARRAY(sa.Text()), nullable=False, comment="自然人标识：随机，合并前后的全部标识"
         ),
         sa.Column("member_id", sa.BigInteger(), nullable=True, comment="成员：在管辖范围内的现存记录"),
+        sa.Column("keeper", sa.Text(), nullable=False, comment="管理地：登记该人员的苏木乡镇，只在辖区外时显示"),
         sa.Column("line_count", sa.Integer(), nullable=False, comment="显示笔数（笔）"),
         sa.Column("elsewhere_count", sa.Integer(), nullable=False, comment="其他地区笔数（笔）：只告知笔数"),
         sa.Column("officer_id", sa.BigInteger(), nullable=False, comment="用户"),
