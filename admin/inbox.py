@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from admin.fields import field_view
+from models.account_batches import AccountBatch
 from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
@@ -40,6 +41,8 @@ NOUNS: dict[type[Table], str] = {
     Post: "post",
     PolicyChange: "policy-change",
     RegistryChange: "registry-change",
+    Account: "account",
+    AccountBatch: "account-batch",
     RegistryTask: "registry-task",
     HouseholdReview: "household-review",
     Transfer: "transfer",
@@ -166,13 +169,18 @@ def waiting(model: Any, by: ActingOfficer) -> Any:
     return sa.and_(sa.or_(*parts), *sector_filter(model, by)) if parts else None
 
 
+def nouns_of(by: ActingOfficer) -> dict[type[Table], str]:
+    """Return the nouns that wait at this officer's desks; a bank's accounts wait on its own desk, not one by one."""
+    return {model: identity for model, identity in NOUNS.items() if not (by.bank_id and model is Account)}
+
+
 def counts(session: Session, by: ActingOfficer) -> dict[str, int]:
     """Return how many records of each noun wait at the officer's desk: one statement."""
     parts = [
         sa.select(sa.literal(identity), sa.func.count()).select_from(
             sa.select(model.id).where(condition).limit(COUNT_CAP).subquery()  # type: ignore[attr-defined]
         )
-        for model, identity in NOUNS.items()
+        for model, identity in nouns_of(by).items()
         if (condition := waiting(model, by)) is not None
     ]
     return dict(session.execute(sa.union_all(*parts)).tuples().all()) if parts else {}
@@ -182,7 +190,7 @@ def tasks(session: Session, by: ActingOfficer) -> list[Task]:
     """Return what waits at the officer's desk, the oldest deadline first."""
     day = today(session)
     found: list[Task] = []
-    for model, identity in NOUNS.items():  # a handful of nouns, one statement each
+    for model, identity in nouns_of(by).items():  # a handful of nouns, one statement each
         condition = waiting(model, by)
         if condition is None:
             continue
@@ -231,7 +239,9 @@ def _title(record: Any) -> str:
     """Return how a task names its record: its number, a line's place, or what it calls itself."""
     if hasattr(record, "line_sequence"):
         return f"{record.project_name}第{record.line_sequence}行"
-    return str(getattr(record, "number", "") or getattr(record, "title", "") or record.id)
+    if hasattr(record, "number"):
+        return field_view(type(record), "number").cell(record, {}).text  # an account's is masked
+    return str(getattr(record, "title", "") or record.id)
 
 
 def _detail(record: Any) -> str:

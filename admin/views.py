@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from admin.account_batches import AccountBatchView
 from admin.accounts import AccountView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
@@ -65,6 +66,7 @@ VIEWS: tuple[type[Any], ...] = (
     AssetView,
     CertificateView,
     AccountView,
+    AccountBatchView,
     VirtualMemberView,
     TransferView,
     SubsidyProjectView,

@@ -83,6 +83,11 @@ class Account(Table, table=True):
             unique=True,
             postgresql_where=sa.text("status = 'proposed'"),
         ),
+        sa.Index(
+            "ix_accounts_waiting",
+            "division_code",
+            postgresql_where=sa.text("status in ('proposed', 'registered', 'refused')"),
+        ),
         sa.Index("ix_accounts_batch", "batch_id", postgresql_where=sa.text("batch_id is not null")),
         sa.CheckConstraint("not is_payment or status not in ('proposed', 'rejected')", name="payment"),
         county_check(),

@@ -4,10 +4,8 @@ A verified account becomes the payment account by itself; a refused one leaves t
 an account opens a task for its township, without any clock: the 5 working days run for failed payments alone.
 """
 
-import importlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import text
@@ -22,6 +20,7 @@ from policies.clock import now
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.moves import move_many
 from workflows.registry_tasks import raise_tasks, vanish
+from workflows.virtual_members import tell_references
 
 VERB_OF_STATE = {"verified": "verify", "dormant": "fall_dormant", "closed": "close"}
 """The account's step by the bank's answer; any other answer refuses it."""
@@ -171,19 +170,10 @@ def make_payment_accounts(session: Session, ids: Sequence[int], fresh: Collectio
         latest = {"ids": [row.id for row in rows]}
         session.execute(FORMER, latest)
         session.execute(text("update accounts set is_payment = true where id = any (:ids)"), latest)
-        _tell_references(session, [row.member_id for row in rows])
+        tell_references(session, [row.member_id for row in rows], "account")
     replaced = list(session.execute(REPLACED, {"ids": list(ids)}).scalars())
     if replaced:
         move_many(session, Account, "replace", replaced, by=by)
-
-
-REFERENCES = "workflows.virtual_members"
-
-
-def _tell_references(session: Session, members: Sequence[int]) -> None:
-    """Let the townships that pay a person as a virtual household know that the account has changed. （第十一条）"""
-    if find_spec(REFERENCES) is not None:
-        importlib.import_module(REFERENCES).tell_references(session, members, "account")
 
 
 # --- tasks of the township ----------------------------------------------------------------------------------------

@@ -26,15 +26,17 @@ from policies.lifecycles import Desk
 from policies.moves import begin, move, title_of
 from policies.permissions import Permission
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, Refused
+from reports.sheets.account_batches import CARDS, GUIDES, write_list
 from reports.sheets.comma import is_text
 from reports.sheets.workbooks import FileEmpty, require_workbook
 from workflows import account_batch_rows
-from workflows.files import XLSX, store
+from workflows.files import XLSX, Download, store
 from workflows.numbers import next_numbers
 from workflows.queue import start_job
 
 CHECK_JOB, APPLY_JOB = "check_account_batch", "apply_account_batch"
 CSV = "text/csv"
+TWO = 2
 ENDED = (JobStatus.DONE, JobStatus.REFUSED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
@@ -133,8 +135,8 @@ def _require_two_banks(session: Session, by: ActingOfficer, bank_id: int | None,
     """Let a county, or the coming bank, change a whole bank. Raises NotAllowed, BankChoice."""
     if by.level != Level.COUNTY:
         raise NotAllowed(post=by.post, permission="更换代理银行（由旗县财政办理）")
-    known = {session.get(AgentBank, one) for one in (bank_id, from_bank_id) if one} - {None}
-    if len(known) != len(("former", "coming")):
+    known = [session.get(AgentBank, one) for one in (bank_id, from_bank_id) if one]
+    if None in known or len(known) < TWO or bank_id == from_bank_id:
         raise BankChoice
 
 
@@ -251,6 +253,12 @@ def _end(session: Session, batch: AccountBatch, verb: str, by: ActingOfficer, re
     if not by.bank_id:
         session.execute(forget, account_batch_rows.keys_of(batch))
     return batch
+
+
+def template(session: Session, *, by: ActingOfficer) -> Download:
+    """Return the empty list to be filled in. （第十二条）"""
+    allow(session, by, Permission.ACCOUNT_BATCH_VIEW)
+    return Download("批量换卡清单模板.xlsx", write_list(CARDS, guides=GUIDES))
 
 
 # --- read ---------------------------------------------------------------------------------------------------------

@@ -171,12 +171,13 @@ def _fresh(session: Session, member: Member, card: str, bank_name: str, by: Acti
         number_index=account_index(card),
         bank_name=name,
         bank_code=code,
-        is_payment=_payment_account(session, member) is None,
+        is_payment=payment_account(session, member) is None,
         registered_by=by.officer_id,
     )
 
 
-def _payment_account(session: Session, member: Member) -> Account | None:
+def payment_account(session: Session, member: Member) -> Account | None:
+    """Return the account that a person is paid to; None when there is none."""
     return session.exec(
         select(Account).where(
             Account.division_code == member.division_code, Account.member_id == member.id, col(Account.is_payment)
@@ -186,7 +187,7 @@ def _payment_account(session: Session, member: Member) -> Account | None:
 
 def _has_card(session: Session, member: Member) -> bool:
     """Tell whether the person is paid to a verified card: nothing else takes its place."""
-    present = _payment_account(session, member)
+    present = payment_account(session, member)
     return present is not None and present.is_card and present.status == AccountStatus.VERIFIED
 
 

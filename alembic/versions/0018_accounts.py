@@ -195,6 +195,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'proposed'"),
     )
     op.create_index(
+        "ix_accounts_waiting",
+        "accounts",
+        ["division_code"],
+        unique=False,
+        postgresql_where=sa.text("status in ('proposed', 'registered', 'refused')"),
+    )
+    op.create_index(
         "ix_accounts_batch", "accounts", ["batch_id"], unique=False, postgresql_where=sa.text("batch_id is not null")
     )
     _notices()
@@ -210,6 +217,7 @@ def downgrade() -> None:
     op.drop_table("account_batches")
     op.drop_table("account_notices")
     op.drop_index("ix_accounts_batch", "accounts")
+    op.drop_index("ix_accounts_waiting", "accounts")
     op.drop_index("uq_accounts_one_proposal", "accounts")
     op.drop_constraint("ck_accounts_payment", "accounts")
     op.drop_constraint("ck_accounts_accountstatus", "accounts")
