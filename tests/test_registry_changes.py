@@ -1,6 +1,7 @@
 """Changes of the registry: proposed by one, true once a second one agrees. （第十一条）"""
 
 from datetime import date, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -246,3 +247,10 @@ class TestFacts:
         with pytest.raises(FieldWrong, match="有效期止"):
             changes_assets.change_certificate(session, member, by=county.township.clerk, reason="改",
                                               **more | {"valid_to": date(2020, 1, 1)})  # fmt: skip
+
+
+def test_the_console_knows_how_every_kind_of_change_becomes_true():
+    import_module("admin.views")
+    elsewhere = {ChangeKind.TRANSFER}
+    """Written by the function that completes a transfer: three people's, of two townships."""
+    assert set(ChangeKind) - set(registry_changes.APPLIERS) <= elsewhere | {ChangeKind.IMPORT}

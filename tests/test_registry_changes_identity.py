@@ -13,7 +13,7 @@ from models.crypto import id_index
 from models.events import Event
 from models.households import HouseholdStatus, IdentityOutcome, Member, MemberStatus
 from models.registry_changes import ChangeKind
-from models.registry_tasks import RegistryTask, TaskKind
+from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import Roster, RosterLine, RosterStatus
 from policies.clock import today
 from policies.codes import HEAD
@@ -38,6 +38,7 @@ from tests.factories import (
 from tests.payments import Payments
 from workflows.change_rules import HeadNeeded, MemberNotHere, PersonKept
 from workflows.changes_identity import KeptElsewhere, KeptUnknown, MoneyUnderWay, OtherRecord, SameRecord
+from workflows.registry_tasks import raise_tasks
 from workflows.residences import residences_of
 
 
@@ -146,6 +147,12 @@ class TestDeath:
         do(session, county.township, changes_people.register_death, member, died_on=date(2023, 12, 1))
         task = session.exec(select(RegistryTask).where(RegistryTask.kind == TaskKind.PAID_AFTER_DEATH)).one()
         assert (task.member_id, task.roster_id) == (member.id, land.roster.id)
+
+    def test_the_task_that_the_police_opened_is_gone(self, session: Session, county: World):
+        member = a_member(session, county)
+        raise_tasks(session, TaskKind.DECEASED, [key(member.id)], source="police", detail="公安登记死亡")
+        do(session, county.township, changes_people.register_death, member, died_on=today(session))
+        assert session.exec(select(RegistryTask)).one().status == TaskStatus.GONE
 
     def test_what_was_paid_before_is_not(self, session: Session, county: World):
         land = Payments(session, county, LAND, lines=2)

@@ -19,7 +19,6 @@ from policies.identities import mask_name
 from policies.person_fields import FieldWrong, a_name, a_number, a_phone, a_text, an_ethnicity
 from policies.refusals import Refused
 from workflows.attachments import Evidence
-from workflows.change_hooks import check_people
 from workflows.change_rules import (
     HouseholdHasNoHead,
     NotAHead,
@@ -40,6 +39,7 @@ from workflows.change_rules import (
     write_staying,
 )
 from workflows.households import assets_of
+from workflows.identity_checks import check_members
 from workflows.numbers import next_numbers
 from workflows.registry_changes import About, Draft, plan_change, planned
 
@@ -107,7 +107,7 @@ def plan_new_household(
     def write(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
         home = _add_household(session, change, person.name, place)
         member = add_person(session, change, home, person, HEAD)
-        check_people(session, [member.id or 0], by)
+        check_members(session, [member.id or 0], by=by)
 
     shown = person.shown() | {
         "性别": SEXES[person.numbered.sex],

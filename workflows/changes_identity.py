@@ -21,7 +21,6 @@ from policies.identities import LEGACY_ID_LENGTH, name_key, upgrade_id
 from policies.person_fields import a_name, a_number
 from policies.refusals import Refused
 from workflows.attachments import Evidence
-from workflows.change_hooks import check_people, tell_payers
 from workflows.change_lines import correct_lines
 from workflows.change_rules import (
     LIVING,
@@ -36,8 +35,10 @@ from workflows.change_rules import (
     touch,
     write_staying,
 )
+from workflows.identity_checks import check_members
 from workflows.registry_changes import About, Draft, plan_change, planned
 from workflows.registry_tasks import raise_tasks
+from workflows.virtual_members import tell_references
 
 
 class OtherRecord(Refused):
@@ -134,8 +135,8 @@ def _correct(
         session.flush()
     renumbered = "id_number" in values and values["id_number"] != _upgraded(former_number)
     correct_lines(session, member, by=by, former=former, household=renamed, renumbered=renumbered)
-    check_people(session, [member.id or 0], by)
-    tell_payers(session, [member.id or 0], "identity")
+    check_members(session, [member.id or 0], by=by)
+    tell_references(session, [member.id or 0], "identity")
 
 
 def _upgraded(number: str) -> str:
@@ -179,7 +180,7 @@ def plan_merge(
         _merge(session, change, member, kept)
         if member.status in LIVING:
             write_staying(session, change, stay, by, "唯一成员并入另一条记录")
-        tell_payers(session, [member.id or 0, kept.id or 0], "identity")
+        tell_references(session, [member.id or 0, kept.id or 0], "identity")
 
     before = {"姓名": member.name, "身份证号": member.id_number, "户编号": home.number}
     after = {"姓名": kept.name, "身份证号": kept.id_number, "户编号": kept_home.number}

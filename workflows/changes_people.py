@@ -14,13 +14,13 @@ from models.crypto import phone_index
 from models.households import Household, HouseholdStatus, Member, MemberStatus
 from models.officers import ActingOfficer
 from models.registry_changes import ChangeKind, RegistryChange
+from models.registry_tasks import TaskKind
 from models.residences import Residence
 from policies.codes import ETHNICITIES, HEAD, RELATIONS, SEXES
 from policies.identities import mask_name
 from policies.person_fields import FieldWrong, a_day, a_phone, a_relation, a_text, an_ethnicity
 from policies.refusals import Refused
 from workflows.attachments import Evidence
-from workflows.change_hooks import check_people, find_paid_after_death, tell_payers
 from workflows.change_lines import mark_dead
 from workflows.change_rules import (
     LIVING,
@@ -38,7 +38,10 @@ from workflows.change_rules import (
 )
 from workflows.changes_households import SameHousehold, a_person, head_of
 from workflows.changes_identity import correct_identity, merge_person
+from workflows.identity_checks import check_members, find_paid_after_death
 from workflows.registry_changes import About, Draft, plan_change, planned
+from workflows.registry_tasks import vanish
+from workflows.virtual_members import tell_references
 
 __all__ = [
     "change_member", "correct_identity", "merge_person", "move_member", "new_member", "register_death",
@@ -91,7 +94,7 @@ def plan_new_member(
 
     def write(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
         member = add_person(session, change, home, person, code)
-        check_people(session, [member.id or 0], by)
+        check_members(session, [member.id or 0], by=by)
 
     numbered = person.numbered
     shown = person.shown() | {"性别": SEXES[numbered.sex], "出生日期": numbered.birth_date.isoformat()}
@@ -179,8 +182,9 @@ def plan_death(session: Session, about: About, head_id: int, relations: Mapping[
             write_staying(session, change, stay, by, "最后一名成员死亡")
         session.flush()
         mark_dead(session, member, about.day)
+        vanish(session, TaskKind.DECEASED, [member.id or 0], by=by)
         find_paid_after_death(session, [member.id or 0])
-        tell_payers(session, [member.id or 0], "death")
+        tell_references(session, [member.id or 0], "death")
 
     after = {"人员状态": MemberStatus.DEAD.label, "死亡日期": about.day.isoformat()}
     return Draft(after | (stay.shown() if stay is not None else {}), write, {"人员状态": member.status.label})
@@ -206,7 +210,7 @@ def plan_missing(session: Session, about: About) -> Draft:
     def write(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
         touch(session, member, change, status=MemberStatus.MISSING)
         session.flush()
-        tell_payers(session, [member.id or 0], "missing")
+        tell_references(session, [member.id or 0], "missing")
 
     return Draft({"人员状态": MemberStatus.MISSING.label}, write, {"人员状态": MemberStatus.ALIVE.label})
 
@@ -238,7 +242,7 @@ def plan_leave(session: Session, about: About, destination: str, head_id: int, r
     def write(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
         touch(session, member, change, status=MemberStatus.MOVED, left_on=about.day)
         write_staying(session, change, stay, by, "最后一名成员迁出")
-        tell_payers(session, [member.id or 0], "moved")
+        tell_references(session, [member.id or 0], "moved")
 
     after = {"人员状态": MemberStatus.MOVED.label, "离户日期": about.day.isoformat(), "迁往地": where}
     return Draft(after | stay.shown(), write, {"人员状态": member.status.label})
@@ -293,8 +297,8 @@ def plan_restore(session: Session, about: About, relation: str) -> Draft:
         session.flush()
         if dead:
             mark_dead(session, member, None)
-        check_people(session, [member.id or 0], by)
-        tell_payers(session, [member.id or 0], "identity")
+        check_members(session, [member.id or 0], by=by)
+        tell_references(session, [member.id or 0], "identity")
 
     before = {"人员状态": member.status.label, "死亡日期": member.died_on.isoformat() if member.died_on else ""}
     after = {"人员状态": MemberStatus.ALIVE.label, "死亡日期": "", "与户主关系": RELATIONS[role]}

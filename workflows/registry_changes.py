@@ -141,7 +141,6 @@ def propose(
         raise NothingChanges
     division = record.division_code if record is not None else by.division_code
     _require_free(session, division, kind, household, member)
-    moment = now(session)
     change = RegistryChange(
         division_code=division,
         county_code=county_of(division),
@@ -157,7 +156,7 @@ def propose(
         after=_sealed(new, dict(facts or {})),
         row_count=row_count,
         evidence_count=len(evidence),
-        prepared_at=moment,
+        prepared_at=now(session),
     )
     begin(session, change, by=by, label=f"提出{kind.label}", desk=Desk.TOWNSHIP_KEEPER)
     attach(session, NOUN, change.id or 0, division, evidence, by=by)
