@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from models.account_batches import AccountBatch, BatchKind, BatchSource, BatchStatus
 from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus
@@ -104,7 +105,28 @@ def an_order(session: Session, land: Payments, status: Any) -> Any:
 
 
 def an_account_in(session: Session, county: World, status: Any) -> Account:
-    return an_account(session, a_member(session, county), status=AccountStatus(status))
+    serves = status not in (AccountStatus.PROPOSED, AccountStatus.REJECTED)
+    return an_account(session, a_member(session, county), status=AccountStatus(status), is_payment=serves)
+
+
+AT_COUNTY = (BatchStatus.COUNTY_CHECKED, BatchStatus.COUNTY_PROPOSED, BatchStatus.BANK_CHECKED)
+
+
+def an_account_batch_in(session: Session, county: World, status: Any) -> AccountBatch:
+    """A list of the township, or of the county and its bank when only they have such a status."""
+    place, bank_id, moment = county.township.division_code, None, now(session)
+    source = BatchSource.TOWNSHIP
+    if status in AT_COUNTY:
+        place, bank_id, source = county.code, county.bank.clerk.bank_id, BatchSource.BANK
+    batch = AccountBatch(
+        division_code=place, county_code=county.code, number=f"HK{next(NUMBERS)}", kind=BatchKind.CARDS, source=source,
+        status=BatchStatus(status), bank_id=bank_id, reason="换发", file_id=0, file_name="换卡.xlsx",
+        sha256=f"{next(NUMBERS):064d}", row_count=1, ready_count=1, prepared_at=moment, arrived_at=moment,
+        prepared_by=1,
+    )  # fmt: skip
+    session.add(batch)
+    session.flush()
+    return batch
 
 
 def a_post_in(session: Session, county: World, status: Any) -> Post:
@@ -231,8 +253,8 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
     record = Transfer(
         division_code=member.division_code, county_code=member.county_code, number=f"QY{next(NUMBERS)}",
         side=TransferSide.OUT if status == TransferStatus.ASKED else TransferSide.IN, status=TransferStatus(status),
-        partner_code=county.other_county.township.division_code, partner="阿巴嘎旗某镇", person=member.person, name="某*",
-        reason="迁居", effective_on=today(session), prepared_at=moment, arrived_at=moment, member_id=member.id,
+        partner_code=county.other_county.township.division_code, partner="阿巴嘎旗某镇", person=member.person,
+        name="某*", reason="迁居", effective_on=today(session), prepared_at=moment, arrived_at=moment, member_id=member.id,
     )  # fmt: skip
     session.add(record)
     session.flush()
@@ -241,7 +263,7 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
 
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
-    "account": an_account_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
+    "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
     "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
 }  # fmt: skip

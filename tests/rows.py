@@ -14,6 +14,8 @@ MARK = 900_001
 SECTOR = "农牧"
 
 SAMPLES: dict[str, dict[str, Any]] = {
+    "account_batches": {"source": "bank"},
+    "account_batch_rows": {"batch_id": MARK},
     "accounts": {"status": "verifying"},
     "budget_indicators": {"amount_fen": 1, "available_fen": 1, "reserved_fen": 0, "requested_fen": 0, "paid_fen": 0},
     "delegations": {"officer_id": 1},
@@ -40,8 +42,8 @@ RANGED, DOWNWARD = of(RowScope.RANGE), of(RowScope.DOWNWARD)
 SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
-    "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads", "event_links", "events",
-    "journal_entries", "login_sessions", "openid_identities", "postings", "refusals",
+    "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
+    "event_links", "events", "journal_entries", "login_sessions", "openid_identities", "postings", "refusals",
     "residences", "reveals", "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""

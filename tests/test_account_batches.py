@@ -17,6 +17,7 @@ from models.households import Member, MemberStatus
 from models.jobs import Job, JobStatus
 from models.officers import system_principal
 from models.outbox import OutboxMessage
+from models.settings import settings
 from policies.refusals import NotAllowed, SamePersonTwice, StepNotPossible
 from tests.account_desk import AccountDesk, cards
 from tests.bank_desk import OTHER, RURAL, a_bank_office, without_interface
@@ -32,9 +33,18 @@ S = AccountStatus
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxes]:
-    with sandboxes_in(tmp_path_factory.mktemp("outside")) as boxes:
-        yield boxes
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxes]:
+    with sandboxes_in(tmp_path_factory.mktemp("outside")) as started:
+        yield started
+
+
+@pytest.fixture
+def outside(database: str, boxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> Sandboxes:
+    """The sandboxes, to which this test's settings point."""
+    for name, value in boxes.environment().items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    return boxes
 
 
 @pytest.fixture

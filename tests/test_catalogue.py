@@ -168,11 +168,12 @@ WAYS = {
     " password_upgrade recovery_renew second_factor_forget session_confirm session_end session_end_all"
     " session_end_in_scope session_end_mine session_find session_officer session_open session_prove session_sweep"
     " session_switch sessions_mine",
-    "across divisions: the verdict, masked evidence, never the row": "colleagues duty_collisions entitlements_paid"
+    "across divisions: the verdict, masked evidence, never the row": "account_keepers colleagues duty_collisions"
+    " entitlements_paid has_accounts"
     " entitlements_rostered keepers_of own_indexes own_interest person_of",
     "the bank desk": "bank_questions",
     "searching inside the caller's range, ids only": "search_people",
-    "the window: whose number it is, as random marks; how many payments elsewhere": "enquiry_persons payments_elsewhere",
+    "the window: whose number it is, how many payments are elsewhere": "enquiry_persons payments_elsewhere",
     "persons kept elsewhere: for those who hold the record's desks": "keeper_changed transfer_ask transfer_bind"
     " transfer_complete transfer_tell virtual_bind virtual_failed virtual_refresh virtual_take",
     "changes of the registry: one's own, what hangs on them, two records merged": "merge_records own_changes"

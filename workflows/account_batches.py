@@ -81,11 +81,7 @@ def receive(
     if kind == BatchKind.BANK:
         _require_two_banks(session, by, bank_id, from_bank_id)
     name = PurePath(file_name.replace("\\", "/")).name or "换卡清单.xlsx"
-    plain = is_text(name, content)
-    if plain and not content.strip():
-        raise FileEmpty(file=name)
-    if not plain:
-        require_workbook(content, name)
+    plain = _require_list(name, content)
     letters = "HK" if source != BatchSource.BANK else f"HK{session.get_one(AgentBank, bank_id).prefix}"
     [number] = next_numbers(session, AccountBatch, letters, by.division_code)
     digest = sha256(content).hexdigest()
@@ -110,6 +106,16 @@ def receive(
     start_job(session, by=by, kind=CHECK_JOB, title=f"核对批量换卡 {number}", division_code=batch.division_code,
               arguments={"batch_id": batch.id})  # fmt: skip
     return batch
+
+
+def _require_list(name: str, content: bytes) -> bool:
+    """Refuse what is neither a workbook nor delimited text; tell whether it is text. Raises as `receive` says."""
+    plain = is_text(name, content)
+    if plain and not content.strip():
+        raise FileEmpty(file=name)
+    if not plain:
+        require_workbook(content, name)
+    return plain
 
 
 def _whose(
