@@ -31,11 +31,13 @@ from tests.factories import (
     a_member,
     a_roster,
     an_account,
+    an_agent_account,
     an_id_number,
     key,
     lines_of,
 )
 from tests.payments import Payments
+from workflows.allotment import EntitlementTaken, open_lines
 from workflows.change_rules import HeadNeeded, MemberNotHere, PersonKept
 from workflows.changes_identity import KeptElsewhere, KeptUnknown, MoneyUnderWay, OtherRecord, SameRecord
 from workflows.registry_tasks import raise_tasks
@@ -268,6 +270,28 @@ class TestMerge:
         with pytest.raises(MoneyUnderWay, match="1 笔"):
             changes_people.merge_person(session, pair["loser"], by=county.township.clerk, reason="重复",
                                         keep_id_number=pair["kept"].id_number)  # fmt: skip
+
+    def test_neither_is_paid_again_from_a_final_roster(self, session: Session, county: World):
+        loser, kept = a_member(session, county), a_member(session, county)
+        self.paid(session, county, kept)
+        roster = a_roster(session, county, status=RosterStatus.FINAL, lines=[a_line(member=loser)])
+        an_agent_account(session, county)
+        version = roster.version
+        open_lines(session, roster)
+        self.merge(session, county, loser, kept)
+        with pytest.raises(EntitlementTaken):
+            open_lines(session, roster)
+        assert fresh(session, roster).version == version + 1  # who has read it before can't order it any more
+
+    def test_not_while_a_cancelled_line_waits_to_be_ordered_again(self, session: Session, county: World):
+        loser, kept = a_member(session, county), a_member(session, county)
+        land = self.paid(session, county, loser)
+        session.execute(sa.text("delete from entitlement_successes"))
+        land.attempts[0].status = DisbursementStatus.CANCELLED
+        session.flush()
+        with pytest.raises(MoneyUnderWay):
+            changes_people.merge_person(session, loser, by=county.township.clerk, keep_id_number=kept.id_number,
+                                        reason="重复")  # fmt: skip
 
     def test_accounts_and_certificates_go_over_and_one_is_paid_to(self, session: Session, county: World):
         loser, kept = a_member(session, county), a_member(session, county)

@@ -2,19 +2,24 @@
 -- moved, in several townships. The application can't write them; this function does, for a change that two people have
 -- taken and that is being applied in this very transaction.
 
--- How many payments of these people are neither done nor given up: all records of a person count, wherever they are.
+-- How many entitlements of these people are neither done nor given up: all records of a person count, wherever they are.
+-- What was cancelled on an ordered roster may be ordered again at any moment.
 create function payments_under_way(members bigint[]) returns bigint
     language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select count(*) from members m
+    select count(distinct l.id) from members m
     join members s on s.person = m.person
     join roster_lines l on l.division_code = s.division_code and l.member_id = s.id
+    join rosters r on r.division_code = l.division_code and r.id = l.roster_id
     join disbursements d on d.county_code = l.county_code and d.line_id = l.id
     where m.id = any (payments_under_way.members) and (session_user <> 'yikatong_app'
             or m.division_code >= (select (ticket())[1]) and m.division_code < (select (claims())[2])
                 and left(m.division_code, 6) <> (select (claims())[3]))
         and (d.status in ('reserved', 'pending', 'sent', 'unknown') or exists (select from failures f
             where f.county_code = d.county_code and f.disbursement_id = d.id
-                and f.status in ('open', 'notified', 'corrected', 'reported')))
+                and f.status in ('open', 'notified', 'corrected', 'reported'))
+            or d.status = 'cancelled' and l.state = 'active' and r.status in ('ordered', 'part_paid')
+                and not exists (select from disbursements o where o.county_code = d.county_code
+                    and o.line_id = d.line_id and o.status <> 'cancelled'))
 $$;
 
 -- Which of these changes concern a person's own household: nobody agrees to those (第二十三条).
@@ -46,10 +51,14 @@ begin
     then
         raise exception '合并须经变更审核' using errcode = '42501';
     end if;
+    select array_agg(x.id) into theirs from members x where x.person = l.person;
+    -- Whoever is ordering one of these rosters has read the former keys: their step finds another version, or is seen.
+    update rosters r set version = r.version + 1
+    where r.status = 'final' and exists (select from roster_lines o where o.division_code = r.division_code
+        and o.roster_id = r.id and o.member_id = any (theirs));
     if payments_under_way(array[l.id, k.id]) > 0 then
         raise exception '两条记录还有补贴正在支付' using errcode = '55006';
     end if;
-    select array_agg(x.id) into theirs from members x where x.person = l.person;
 
     -- What both were paid stays claimed under both keys: it can't be paid a third time, and the township is told.
     select coalesce(array_agg(o.id), '{}') into twice
