@@ -63,6 +63,10 @@ class RegistryImportView(ConsoleView, model=RegistryImport):
     search_text = ("number", "file_name")
     filters = ("status", "subject")
     record_template = "registry_import"
+    column_details_list = [
+        "number", "division_code", "subject", "status", "file_name", "problem_count", "note_count", "message",
+        "received_at", "applied_at",
+    ]  # fmt: skip
     forms = (
         Form(
             "new",
@@ -110,16 +114,6 @@ class RegistryImportView(ConsoleView, model=RegistryImport):
             seats=KEEPER,
         ),
         Form(
-            "check-again",
-            "重新检查",
-            P.REGISTRY_CHANGE_PROPOSE,
-            call("registry_imports", "check_again"),
-            consequence="按基础信息库的当前内容重新检查同一文件。",
-            on_record=True,
-            statuses=(S.CHECKED, S.UNCHANGED, S.REFUSED),
-            seats=KEEPER,
-        ),
-        Form(
             "discard",
             "放弃导入",
             P.REGISTRY_CHANGE_PROPOSE,
@@ -137,6 +131,16 @@ class RegistryImportView(ConsoleView, model=RegistryImport):
             consequence="有问题的单元格已着色并批注，问题清单在第一张工作表；文件含完整个人信息，请妥善保管。",
             on_record=True,
             statuses=(S.REFUSED,),
+            seats=KEEPER,
+        ),
+        Form(
+            "check-again",
+            "重新检查",
+            P.REGISTRY_CHANGE_PROPOSE,
+            call("registry_imports", "check_again"),
+            consequence="按基础信息库的当前内容重新检查同一文件。",
+            on_record=True,
+            statuses=(S.CHECKED, S.UNCHANGED, S.REFUSED),
             seats=KEEPER,
         ),
         Form(

@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
-from cli import audit, banks, keys, people, records, sandbox
+from cli import audit, banks, keys, people, records, registry, sandbox
 from cli.common import console, new_app
 from demo.launcher import end_with_parent, print_accounts, run
 from demo.officers import read_accounts
@@ -36,6 +36,7 @@ app = new_app("一卡通：惠民惠农财政补贴资金发放管理。每个�
 app.command("bootstrap")(people.bootstrap)
 app.command("reset-officer")(people.reset_officer)
 app.command("import-roster")(records.import_roster)
+app.command("import-registry")(registry.import_registry)
 app.command("bulletin")(records.bulletin)
 app.command("banks")(banks.banks)
 app.add_typer(sandbox.app, name="sandbox")

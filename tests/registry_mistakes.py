@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from models.households import HouseholdStatus, Member, MemberStatus
 from models.registry_imports import ImportSubject
+from policies.identities import id_check
 from reports.sheets.findings import column_letter
 from reports.sheets.registry_templates import TEMPLATES
 from tests import factories
@@ -88,7 +89,7 @@ def same_person(row: Row, known: Known) -> None:
     row["name"] = "重复人"
 
 
-SAME = "150430198001011232"
+SAME = "15043019800101123" + id_check("15043019800101123")
 ERROR, FORMULA = "#N/A", "=1+"
 _ID = (
     Mistake("身份证号校验位错误", "id_number", "校验位不正确",

@@ -36,7 +36,7 @@ with r as (
 ), told as (
     select key, max(household_number) as number,
         (array_agg(head_index) filter (where head_index is not null))[1] as head_index,
-        count(*) filter (where relation = '02') as heads,
+        count(*) filter (where relation = '02') as heads, count(*) filter (where relation = '') as unclear,
         (array_agg(id_index) filter (where relation = '02'))[1] as own_head,
         coalesce(max(village), '') as village, coalesce(max(group_name), '') as group_name,
         coalesce(max(address), '') as address, coalesce(max(hukou_kind), '') as hukou_kind,
@@ -76,7 +76,7 @@ with r as (
     from registry_import_rows where division_code = :division and import_id = :import
     window same as (partition by id_index)
 ), matched as (
-    select r.*, h.home_id, h.home_version, h.home_status, h.heads, h.differs, h.registered_head,
+    select r.*, h.home_id, h.home_version, h.home_status, h.heads, h.unclear, h.differs, h.registered_head,
         h.other_village or h.other_group or h.other_address or h.other_hukou as other_home,
         m.id as member_id, m.version as member_version, m.household_id as lives_in, m.status as member_status,
         m.name_key as known_key, m.relation as known_relation, k.township,
@@ -101,7 +101,7 @@ select file_number, row_number, {other} as other_place, key, village, home_id, h
         when member_id is not null and known_key <> name_key then 'other_name'
         when member_id is not null and home_id is distinct from lives_in then 'other_household'
         when member_status in ('dead', 'moved') and (other_relation or other_ethnicity or other_phone) then 'not_alive'
-        when home_id is null and heads = 0 then 'no_head'
+        when home_id is null and heads = 0 and unclear = 0 then 'no_head'
         when home_id is null and heads > 1 then 'two_heads'
         when home_id is not null and relation = '02' and id_index is distinct from registered_head then 'other_head'
         when other_relation and known_relation = '02' then 'other_head'

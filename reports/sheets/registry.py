@@ -155,13 +155,12 @@ class RegistrySheet:
     def _is_footer(self, number: int, row: list[Any]) -> bool:
         assert self.header is not None
         filled = [value for value in row if value != ""]
-        first = re.sub(r"\s+", "", filled[0]) if isinstance(filled[0], str) else ""
-        if _FOOTER.match(first) and len(filled) <= 4:
+        first = filled[0] if len(filled) <= 4 else ""
+        if isinstance(first, str) and _FOOTER.match(re.sub(r"\s+", "", first)):
             self.findings.note(number, -1, "合计、签字或说明行，已跳过")
             return True
-        required = self.template.required[-1]
-        again = row[self.header.columns[required.name]] if self.header.columns[required.name] < len(row) else ""
-        if isinstance(again, str) and again and self.template.match(again) is required:
+        place = self.header.columns[self.template.required[-1].name]
+        if place < len(row) and row[place] == self._head[self.header.row - 1][place]:
             self.findings.note(number, -1, "重复的表头行，已跳过")
             return True
         return False
@@ -216,19 +215,18 @@ class RegistrySheet:
         return {one.row for one in self.findings.problems if first <= one.row <= last and one.column in wanted - {None}}
 
     def _compare_with_number(self, chunk: Chunk) -> None:
+        """Compare sex and date of birth, where they are told, with what the number says."""
         columns = chunk.columns
-        for name, what in (("sex", "性别与身份证号不一致"), ("birth_date", "出生日期与身份证号不一致")):
-            told = columns.get(name)
-            if told is None or not any(told):
-                continue
+        for name, what, said in (
+            ("sex", "性别与身份证号不一致", lambda number: "1" if number[16] in "13579" else "2"),
+            ("birth_date", "出生日期与身份证号不一致", lambda number: number[6:14]),
+        ):
+            told = columns.get(name, [])
             for place, value in enumerate(told):
                 if not value or not chunk.usable[place]:
                     continue
-                number = columns["id_number"][place]
-                in_number = (
-                    registry_cells.born(number) if name == "birth_date" else ("1" if int(number[16]) % 2 else "2")
-                )
-                if value != in_number:
+                compared = value if name == "sex" else value.isoformat().replace("-", "")
+                if compared != said(columns["id_number"][place]):
                     self.problem(chunk.numbers[place], name, what, _REMEDIES[name])
 
     def _find_heads(self, chunk: Chunk) -> None:
@@ -239,7 +237,7 @@ class RegistrySheet:
         follows = self.template.code == "register"
         for place, head in enumerate(heads):
             if relations is not None and own is not None and relations[place] == HEAD:
-                if head and head != own[place]:
+                if head and head != own[place] and chunk.usable[place]:
                     self.problem(
                         chunk.numbers[place],
                         "head_id_number",
@@ -299,8 +297,8 @@ class RegistrySheet:
 
 PARSERS: dict[str, Callable[[list[Any], date], Column]] = {
     "name": lambda raw, _: registry_cells.names(raw),
-    "id_number": lambda raw, _: registry_cells.identities(raw),
-    "head_id_number": lambda raw, _: registry_cells.identities(raw, required=False),
+    "id_number": lambda raw, today: registry_cells.identities(raw, today),
+    "head_id_number": lambda raw, today: registry_cells.identities(raw, today, required=False),
     "relation": lambda raw, _: registry_cells.relations(raw),
     "ethnicity": lambda raw, _: registry_cells.coded(raw, registry_cells.ETHNICITY_CODES, "民族"),
     "sex": lambda raw, _: registry_cells.coded(raw, registry_cells.SEX_CODES, "性别"),

@@ -4,20 +4,20 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from models.households import AssetKind, HukouKind
 from policies.codes import ETHNICITIES, HEAD, RELATIONS, SELF, SEXES
-from policies.identities import half_width, id_problem, luhn_valid
+from policies.identities import half_width, luhn_valid
+from policies.person_fields import LANDLINE, MOBILE, FieldWrong, a_name
 from reports.sheets import cells
 from reports.sheets.cells import BLANK, Column, text_of
 from reports.sheets.templates import label_key
 
-LONGEST_NAME, LONGEST_TEXT = 50, 200
+LONGEST_TEXT = 200
 LOST_DIGITS = "以科学计数法或数字形式保存，末尾几位已丢失"
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[Ee]\+?\d{1,2}")
-_PHONE = re.compile(r"1\d{10}|0\d{9,11}|0\d{2,3}-?\d{7,8}|\d{7,8}")
-_MOBILE = re.compile(r"1\d{10}")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})")
 
 _OTHER_RELATIONS = {
@@ -110,15 +110,26 @@ def names(values: Sequence[Any]) -> Column:
             name = column.values[place] = text_of(name)
         if not name:
             column.problems[place] = BLANK
-        elif len(name) > LONGEST_NAME:
-            column.problems[place] = f"姓名超过 {LONGEST_NAME} 个字"
-        elif any(map(str.isdigit, name)):
-            column.problems[place] = "姓名中有数字"
+        elif problem := name_problem(name):
+            column.problems[place] = problem
         elif not _in_gbk(name):
             column.notes[place] = "姓名中有 GBK 之外的字，照原样登记；个别银行的报文可能写不出，请核对"
     return column
 
 
+@lru_cache(maxsize=65536)
+def name_problem(name: str) -> str:
+    """Return what can't be part of a name, as where one person is registered; '' when nothing is wrong."""
+    if any(map(str.isdigit, name)):
+        return "姓名中有数字"
+    try:
+        a_name(name)
+    except FieldWrong as wrong:
+        return f"姓名{wrong.fields['problem']}"
+    return ""
+
+
+@lru_cache(maxsize=65536)
 def _in_gbk(name: str) -> bool:
     try:
         name.encode("gbk")
@@ -145,10 +156,12 @@ def texts(values: Sequence[Any], longest: int = LONGEST_TEXT) -> Column:
     return column
 
 
-def identities(values: Sequence[Any], *, required: bool = True) -> Column:
+def identities(values: Sequence[Any], today: date, *, required: bool = True) -> Column:
     """Return a column of identity numbers; what a spreadsheet has rounded away is said."""
-    column = cells.identities(values)
+    column, latest = cells.identities(values), f"{today:%Y%m%d}"
     for place, value in enumerate(values):
+        if column.values[place][6:14] > latest:
+            column.problems.setdefault(place, "身份证号中的出生日期晚于今天")
         if value == "" and not required:
             column.problems.pop(place, None)
         elif type(value) is str and _SCIENTIFIC.fullmatch(value.strip()):
@@ -175,12 +188,11 @@ def phones(values: Sequence[Any]) -> Column:
     """Return a column of telephone numbers."""
     column = Column(cells.texts(values))
     for place, text in enumerate(column.values):
-        if not text or (text.isascii() and _MOBILE.fullmatch(text)):
+        if not text or (text.isascii() and MOBILE.fullmatch(text)):
             continue
-        number = re.sub(r"[\s()]+", "", half_width(text)).removeprefix("+86")
-        number = number if number.startswith("0") else number.replace("-", "")
+        number = re.sub(r"[\s()-]+", "", half_width(text)).removeprefix("+86")
         column.values[place] = number
-        if not _PHONE.fullmatch(number):
+        if not (MOBILE.fullmatch(number) or LANDLINE.fullmatch(number)):
             column.problems[place] = "不是 11 位手机号，也不是带区号的固定电话"
         elif number != text:
             column.notes[place] = "电话中的空格、横线或全角字符已规范"
@@ -218,8 +230,3 @@ def _date(value: Any) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
-
-
-def born(number: str) -> date | None:
-    """Return the date of birth in a valid identity number."""
-    return None if id_problem(number) else date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
