@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from admin import pages
 from admin.answers import answers_of
-from admin.base import ConsoleView, Form
+from admin.base import BASE, ConsoleView, Form
 from admin.reading import doing, form_of, reading, who
 from admin.targets import Target
 from models.base import Table
@@ -44,6 +44,15 @@ ABOUT = {
     "ReasonPersonal": "reason",
 }
 """The field that a refusal is about when it names none itself."""
+
+
+WAYS = {
+    "PersonKept": (
+        ("该人已迁来本地：办理迁入", f"{BASE}/transfer/form/new"),
+        ("仍由登记地管理：引用为虚拟户", f"{BASE}/virtual-member/form/new"),
+    ),
+}
+"""Where to go instead, when a refusal knows it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,6 +102,7 @@ async def _page(
         given=given,
         notes=notes,
         wrong=field_of(form.asks, refusal),
+        ways=WAYS.get(type(refusal).__name__, ()),
         message="" if refusal is None else str(refusal),
         targets=[Target(record, view.title(record), None, found)] if record is not None else [],
         consequence=form.consequence,

@@ -20,8 +20,9 @@ from models.events import Event
 from models.household_reviews import HouseholdReview
 from models.households import Household, Member
 from models.officers import ActingOfficer
-from models.registry_changes import Attachment, RegistryChange
+from models.registry_changes import Attachment, ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask
+from models.residences import Residence
 from models.rosters import Roster
 from policies.lifecycles import Ask, Desk
 from policies.lifecycles.registry_changes import REGISTRY_CHANGE_LIFECYCLE
@@ -169,11 +170,27 @@ def first_event(session: Session, noun: str, record: Any) -> Any:
     ).scalar_one_or_none()
 
 
+def made_by(session: Session, record: Any) -> int | None:
+    """Return the household that a change has made: a new one, or the one that was split off."""
+    if not isinstance(record, RegistryChange) or record.kind not in (ChangeKind.NEW_HOUSEHOLD, ChangeKind.SPLIT):
+        return None
+    stay: Any = Residence
+    return session.execute(
+        sa.select(stay.household_id)
+        .where(
+            stay.division_code == record.division_code, stay.change_id == record.id, stay.began_by == record.kind,
+            stay.household_id.is_distinct_from(record.household_id),
+        )
+        .limit(1)
+    ).scalar_one_or_none()  # fmt: skip
+
+
 def subjects(session: Session, record: Any) -> list[tuple[str, str, str]]:
     """Return what a change or task is about: title, masked name, address of the page."""
     found = []
     for title, model, number, identity, name in (
         ("户", Household, record.household_id, "household", "number"),
+        ("新户", Household, made_by(session, record), "household", "number"),
         ("成员", Member, record.member_id, "member", "name"),
         ("账户", Account, getattr(record, "account_id", None), "account", "number"),
         ("清册", Roster, getattr(record, "roster_id", None), "roster", "number"),

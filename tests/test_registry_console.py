@@ -214,6 +214,7 @@ class TestForms:
             refused = post(client, "/household/form/new-household", photo(), **told | {"id_number": kept.id_number})
             assert refused.status_code == 409 and "不能重复采集" in refused.text
             assert 'id="e-id_number"' in refused.text and "孛儿只斤·额尔敦" in refused.text
+            assert "/console/transfer/form/new" in refused.text and "/console/virtual-member/form/new" in refused.text
             wrong = post(client, "/household/form/new-household", photo(), **told | {"id_number": "150430199001011234"})
             assert wrong.status_code == 400 and 'id="e-id_number"' in wrong.text
             assert post(client, "/household/form/new-household", photo(), **told).status_code == 303
