@@ -7,6 +7,7 @@ lists households and people; `list_p95_ms` is what an officer waits then.
 """
 
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -64,6 +65,7 @@ def run(rows: int = 100_000) -> Iterator[dict[str, Any]]:
         statement(address(url, "postgres"), "create database floor template bench")
         floor, floor_peak = _together(_floor, townships, address(url, "floor"))
         statement(address(url, "postgres"), "drop database floor with (force)")
+        print(f"registry：下限 {floor:.0f} 秒，开始导入 {len(townships)} 个苏木乡镇……", file=sys.stderr, flush=True)
         with watched(url, viewer) as waits:
             value, peak = _together(_bring, townships, url)
         with owner_session(url) as session:
@@ -237,7 +239,6 @@ def _sealed(rows: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[Any, ...]]:
 
 if __name__ == "__main__":
     import json
-    import sys
 
     for measure in run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000):
         print(json.dumps(measure))
