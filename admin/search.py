@@ -81,7 +81,7 @@ class PeopleView(BaseView):
             kind=search.TITLES.get(found.kind, ""), number=found.kind not in (Kind.NAME, Kind.NOTHING),
             states=STATES, outcomes=OUTCOMES, villages=villages, later=after is not None,
             first=sealed(sought) if after else "", next=sealed(sought, found.next) if found.next else "",
-            may_enquire=P.ENQUIRY_MAKE in granted,
+            may_enquire=P.ENQUIRY_MAKE in granted, doubt=search.doubt(sought.typed),
         )  # fmt: skip
 
     @expose("/people", methods=["POST"], identity="people-asked")

@@ -151,10 +151,10 @@ def why_not(row: Any, state: LineState, attempt: DisbursementStatus | None) -> l
         told.append(f"公安登记死亡日期 {row.died_on}（第十六条第一项）")
     elif outcome not in (None, IdentityOutcome.MATCH):
         told.append(f"公安核查结果：{outcome.label if outcome else ''}（第十六条第一项）")
-    roster = RosterStatus(row.roster_status)
-    if attempt is None and roster == RosterStatus.RETURNED:
+    roster, goes = RosterStatus(row.roster_status), state == LineState.ACTIVE and attempt is None
+    if goes and roster == RosterStatus.RETURNED:
         told.append("清册已退回，待更正后继续办理")
-    elif attempt is None and roster in UNDER_WAY:
+    elif goes and roster in UNDER_WAY:
         told.append(f"清册{roster.label}{f'，办理期限 {row.roster_due}' if row.roster_due else ''}")
     if not row.account_number and state == LineState.ACTIVE:
         told.append("没有收款账户，请到苏木乡镇登记社会保障卡（第十二条）")

@@ -1,4 +1,4 @@
-"""One household, one file (一户一档): people, certificates, assets, accounts, payments by year. （第十一条、第三十条）"""
+"""One household, one file (一户一档): people, assets, accounts, payments by year. （第十一条、第三十条）"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -16,13 +16,23 @@ from sqlmodel import Session, col, select
 from models.accounts import Account
 from models.crypto import account_index, id_index, phone_index
 from models.households import Household, Member
-from policies.identities import CARD_LENGTHS, LEGACY_ID_LENGTH, half_width, is_valid_id, name_key, normalise_id
+from policies.identities import (
+    CARD_LENGTHS,
+    ID_LENGTH,
+    LEGACY_ID_LENGTH,
+    half_width,
+    id_problem,
+    is_valid_id,
+    name_key,
+    normalise_id,
+)
 
 PAGE = 50
 LONGEST = 64
 SHORTEST_CARD = 10
 UNCHECKED = "unchecked"
 PHONE = re.compile(r"1\d{10}")
+NEARLY_ID = re.compile(r"\d{17}X")
 NUMBER_SIGNS = re.compile(r"[\s\-－]+")
 
 
@@ -100,11 +110,20 @@ def kind_of(typed: str) -> Kind:
         return Kind.ID
     if not text.isascii():
         return Kind.NAME
+    if NEARLY_ID.fullmatch(text):
+        return Kind.ID
     if text.isdigit():
         if PHONE.fullmatch(text):
             return Kind.PHONE
         return Kind.CARD if SHORTEST_CARD <= len(text) <= CARD_LENGTHS[-1] + 2 else Kind.HOUSEHOLD
     return Kind.HOUSEHOLD if any(letter.isdigit() for letter in text) else Kind.NAME
+
+
+def doubt(typed: str) -> str:
+    """Return what is wrong with a text that is as long as an identity number and is none; '' otherwise."""
+    text = NUMBER_SIGNS.sub("", half_width(typed)).upper()
+    looks = len(text) == ID_LENGTH and text[:-1].isascii() and text[:-1].isdigit()
+    return id_problem(text) if looks else ""
 
 
 def find(session: Session, sought: Sought, *, after: Place | None = None, limit: int = PAGE) -> Found:
