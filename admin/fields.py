@@ -27,7 +27,7 @@ GOOD = frozenset(
 )
 BAD = frozenset(
     ("refused", "rejected", "failed", "returned", "different", "red", "stopped", "dead", "not_found", "mismatch")
-    + ("missing", "open", "cancelled")
+    + ("missing", "open", "cancelled", "problem")
 )
 WAITING = frozenset(
     ("draft", "drafted", "prepared", "registered", "notified", "yellow", "held", "dormant", "unknown", "queued")

@@ -250,6 +250,10 @@ def _detail(record: Any) -> str:
     if not about and hasattr(record, "subject"):
         about = field_view(type(record), "subject").cell(record, {}).text
     kind = getattr(record, "kind", None)
+    if isinstance(record, AccountBatch):
+        return f"{record.kind.label}：{record.file_name}，可以换卡 {record.ready_count} 行"
+    if isinstance(record, Account):
+        return f"{record.status.label}：{record.refused_for.label}" if record.refused_for else record.bank_name
     words = f"{kind.label} {about}" if isinstance(kind, ChangeKind | TaskKind) else about
     return f"{words} {getattr(record, 'period', '')}".strip()
 
