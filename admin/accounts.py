@@ -19,7 +19,7 @@ from models.crypto import account_index
 from models.events import Event
 from models.officers import ActingOfficer
 from models.payment_orders import AgentBank
-from models.registry_changes import Attachment
+from models.registry_changes import Attachment, DocumentKind
 from models.registry_tasks import RegistryTask
 from policies.lifecycles import Ask, Desk
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
@@ -31,6 +31,10 @@ REASON = Ask("reason", "查看事由", help="将记入办理记录，供监督�
 CHANGE_REASON = Ask("reason", "变更原因", required=False, help="首个账户可不填；已有账户的须写明，不要写账号")
 NUMBER = Ask("number", "社会保障卡账号", "text", help="16 至 19 位数字，对照卡面逐位核对")
 BANK = Ask("bank_name", "开户银行", "choice", required=False, help="不选的为现有账户的开户银行")
+
+CARD_FIRST = replace(
+    q.MAYBE_EVIDENCE, choices=tuple(sorted(q.EVIDENCE.choices, key=lambda one: one[0] != DocumentKind.BANK_CARD))
+)
 
 
 def banks(session: Session, by: ActingOfficer, record: Any) -> Sequence[tuple[str, str]]:
@@ -45,7 +49,7 @@ MEMBER_FORMS = (
         "登记或变更账户",
         P.ACCOUNT_REGISTER,
         call("accounts", "register"),
-        (NUMBER, BANK, CHANGE_REASON, replace(q.MAYBE_EVIDENCE, help=q.EVIDENCE.help)),
+        (NUMBER, BANK, CHANGE_REASON, CARD_FIRST),
         (("bank_name", banks),),
         consequence="首个账户登记后即送代理金融机构验证；已有账户的，变更由负责人复核后送验证，通过前仍发放至原账户"
         "（第十二条）。",
@@ -76,6 +80,13 @@ def usual(session: Session, by: ActingOfficer, record: Any, asked: Mapping[str, 
     shown = ",".join(value for value, _ in options_of(accounts.NOUN)(session, by, record))
     reason = "办理账户变更复核，核对卡面和账号" if Desk.TOWNSHIP_HEAD.seats(by) else ""
     return {"documents": shown, "how": "view", "reason": reason}
+
+
+PROVEN = sa.or_(
+    col(Account.status) == AccountStatus.PROPOSED,
+    sa.exists().where(col(Attachment.noun) == accounts.NOUN, col(Attachment.record_id) == Account.id),
+)
+"""There is something to compare: a change that waits, or documents."""
 
 
 class AccountView(ConsoleView, model=Account):
@@ -129,25 +140,13 @@ class AccountView(ConsoleView, model=Account):
         Form(
             "documents",
             "查看材料和账号",
-            P.ACCOUNT_CONFIRM,
+            P.ACCOUNT_VIEW,
             show_papers,
             (WHY, DOCUMENTS, HOW),
             (("documents", options_of(accounts.NOUN)),),
             consequence="材料和账号为完整个人信息；查看人、时间、事由和份数将被记录，每次查看各记一次（第三十条）。",
             on_record=True,
-            statuses=(AccountStatus.PROPOSED,),
-            present=usual,
-        ),
-        Form(
-            "papers",
-            "查看材料",
-            P.ACCOUNT_REVEAL,
-            show_papers,
-            (WHY, DOCUMENTS, HOW),
-            (("documents", options_of(accounts.NOUN)),),
-            consequence="材料含完整个人信息；查看人、时间、事由和份数将被记录，每次查看各记一次（第三十条）。",
-            on_record=True,
-            where=(sa.exists().where(col(Attachment.noun) == accounts.NOUN, col(Attachment.record_id) == Account.id),),
+            where=(PROVEN,),
             present=usual,
         ),
         Form(

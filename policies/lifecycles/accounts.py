@@ -14,7 +14,8 @@ ACCOUNT_LIFECYCLE = Lifecycle(
     "account",
     "一卡通账户",
     (
-        Step("confirm", S.PROPOSED, S.REGISTERED, P.ACCOUNT_CONFIRM, "复核同意变更", Desk.TOWNSHIP_HEAD, asks=(OPINION,),
+        Step("confirm", S.PROPOSED, S.REGISTERED, P.ACCOUNT_CONFIRM, "复核同意变更", Desk.TOWNSHIP_HEAD,
+             asks=(OPINION,),
              consequence="同意后立即送代理金融机构验证，验证通过后成为发放账户；在此之前仍发放至原账户（第十二条）。"),
         Step("reject", S.PROPOSED, S.REJECTED, P.ACCOUNT_CONFIRM, "不同意", Desk.TOWNSHIP_HEAD, asks=(REASON,),
              forward=False, consequence="变更不生效，仍使用原账户；涉及发放失败的，退回经办重新变更账户。"),
