@@ -27,6 +27,10 @@ BANK_BOUNDS = re.compile(
 """One half-open range and the hole; then, for a bank's post alone, what of it is its own."""
 
 
+FIRST_OWN_OID = 16384
+"""PostgreSQL's own objects have lower numbers."""
+
+
 class TestPolicies:
     def test_every_table_has_the_policies_it_declares(self, owner: Owner):
         with owner() as session:
@@ -194,6 +198,10 @@ class TestWaysRound:
         ).all()
         assert len(rows) > 40
         assert {name for name, config in rows if config != ["search_path=pg_catalog, public, pg_temp"]} == set()
+
+    def test_no_function_of_ours_stands_where_no_dump_finds_it(self, session: Session):
+        ours = sa.text("select proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace and oid >= :first")
+        assert list(session.scalars(ours, {"first": FIRST_OWN_OID})) == []
 
     def test_the_ways_across_a_policy_are_these(self, session: Session):
         found = session.execute(

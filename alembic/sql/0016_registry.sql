@@ -55,7 +55,7 @@ begin
     select string_agg(format('%%1$s.%I', a.attname), ', ' order by a.attnum) into kept from pg_attribute a
     where a.attrelid = t::regclass and a.attnum > 0 and not a.attisdropped and a.attname <> all (free);
     execute format($body$
-        create or replace function %1$I() returns trigger language plpgsql as $guard$
+        create or replace function public.%1$I() returns trigger language plpgsql as $guard$
         begin
             if current_user <> 'yikatong_app' then
                 return null;
@@ -77,9 +77,9 @@ begin
     execute format('drop trigger if exists registry_guard_insert on %I', t);
     execute format('drop trigger if exists registry_guard_update on %I', t);
     execute format('create trigger registry_guard_insert after insert on %I referencing new table as fresh'
-        ' for each statement execute function %I()', t, 'registry_guard_of_' || t);
+        ' for each statement execute function public.%I()', t, 'registry_guard_of_' || t);
     execute format('create trigger registry_guard_update after update on %I referencing old table as stale'
-        ' new table as fresh for each statement execute function %I()', t, 'registry_guard_of_' || t);
+        ' new table as fresh for each statement execute function public.%I()', t, 'registry_guard_of_' || t);
 end $make$;
 revoke execute on function guard_registry(text, text[]) from public;
 select guard_registry('households', array['reviewed_on']);
