@@ -29,6 +29,19 @@ REGISTER = ImportSubject.REGISTER
 
 FIRST = 4
 """The first data row below title, unit and header of what `workbook` writes."""
+OLD_XLS = (
+    "eNrtWF1IU2EYfr6zHfeTzm1poIEMISv14qxpLcJWQUlQQzNQI6gtB4VDY0bQD2TpIpAi6MroRvAmArObLOwi6caLYJEXQRBoP1ddBUVB"
+    "utP7vTtbs7xwUJJxnsP3fu//+c75fs95kfLMjjyonMMv2AkL0roDRXk6QcWRFdwgu65LNlvbqegmVhUcdurIIhWTJc9tsg9lf89Bwbh1"
+    "iijwlspRnEa4tyfmW0Hs4TZEhGxDE1GBO6RxoYJb5WV6gulapvfZ8wnTXay5zrSJfGfFEaRC4dqgMYo7lGq2uSDzTnDMa9b4UY5pOYov"
+    "3RQZXxW7E6ci8X/TUGUtxiio35pjPbFEJD6LMurAUXzRfcDn7Ex96jP1K6sXIP23xXrbEvpbihXoh36cB3iSBmSdVVos4sLZ8aGT1+Zx"
+    "FcUky0IeM50lh60Q924shKeGvrapEK7wtuiOcF/r94tk9sRTMdKpbRM4EP4Qa497aUA3ag0Bzb+9sVELEK81dJCjjLFADA++b0vFSB7q"
+    "e7Y1zzeoaX7N798SCAqIyU4i++NOufTzUuFetFSU8BQqJtqFUuY9PJHctBnM3/308mC0JXSMNf28PWQ2kQ3yuaHjsoygYBdbLEylpZYj"
+    "6phe4azrma9kWkbDn+qalnKD2TfAPoNsraH7BBgzoY15/Cbikx9bH1Ul34U2Ez/WPHe+bOxVaATVtKl1Uby8BlAv6sXtYYnHoWwtjAXn"
+    "DdOK3xYfu+I22q4bO2UpFuBk1sM0I8m3I3KSYryrjGQhyWLkEkvkEpzLavgLzqXmJJmrKCfJXDYjl7JELoVz2Q3/TK85cpLM5cxJMtca"
+    "eSBQvHgoA2l5/QknTJgwYcKECRMmTKwqCD6IZg7f8nCpGgd7m/FfZ4FK2vxN8t/iEHrpOkMfpnvRQ3UC5woaP+ugimwuscyY7P9CiXa6"
+    "ewLdiHI7ugsev/RhJvKfZ9mB7j83hQq9f7qQdv7l+/8ASWfm5w=="
+)
+"""A .xls workbook of a household of two, packed: nothing that we depend on writes the format."""
 NAMES = ("额尔德尼巴雅尔", "包·乌日汗", "孛儿只斤·额尔敦巴特尔", "王㛃", "𠅤玉兰", "乌云其木格", "金", "阿拉坦・其其格")
 """Names of DOMAIN section 6: continuous, dotted, rare, outside the BMP, of one character, with another dot."""
 

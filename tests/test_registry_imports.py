@@ -1,24 +1,34 @@
 """Imports of the registry: nothing half-imported, nobody twice, nothing without a second person. （第十一条）"""
 
+import base64
 import io
+import subprocess
+import sys
 import threading
+import time
 import zipfile
-from datetime import date
+import zlib
+from datetime import UTC, date, datetime
+from typing import Any
 
 import openpyxl
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlmodel import select
 
+from integrations.iso20022 import pain001
 from models.accounts import Account, AccountStatus
 from models.crypto import id_index
-from models.households import Asset, Household, Member
+from models.households import Asset, Household, HukouKind, Member
 from models.jobs import JobStatus
 from models.outbox import OutboxMessage
 from models.registry_changes import ChangeStatus, RegistryChange
 from models.registry_imports import ColumnAlias, ImportSubject, RegistryImport, RegistryImportRow
 from models.registry_imports import RegistryImportStatus as S
 from models.residences import Residence
+from policies.codes import ETHNICITIES
 from policies.identities import mask_name
 from policies.refusals import NotAllowed, ReasonMissing, SamePersonTwice
 from reports.sheets.marked import LIST_NAME
@@ -26,11 +36,12 @@ from reports.sheets.registry import RegistrySheet
 from reports.sheets.registry_files import open_book
 from reports.sheets.registry_templates import TEMPLATES
 from tests import factories
-from tests.conftest import As, Owner
+from tests.conftest import ROOT, As, Owner
 from tests.factories import World
 from tests.registers import (
     FIRST,
     NAMES,
+    OLD_XLS,
     REGISTER,
     ImportDesk,
     csv_file,
@@ -39,10 +50,15 @@ from tests.registers import (
     person,
     workbook,
 )
-from workflows import registry_changes, registry_import_files, registry_imports
+from workflows import registry_changes, registry_import_files, registry_imports, search
 from workflows.jobs import cancel, follow
 from workflows.registry_import_apply import give_back_stuck, run_apply
 from workflows.registry_import_rows import stage
+
+WAITING = sa.text(
+    "select count(*) from pg_stat_activity where datname = current_database() and usename = 'yikatong_app'"
+    " and wait_event_type = 'Lock'"
+)
 
 
 @pytest.fixture
@@ -126,6 +142,11 @@ class TestRegister:
         assert {one.id_number for one in desk.all(Member)} == {first["id_number"], second["id_number"]}
         assert {"15 位旧身份证号已升为 18 位"} <= {one["what"] for one in record.problems}
 
+    def test_an_old_xls_workbook_is_read(self, desk: ImportDesk) -> None:
+        record = desk.whole(zlib.decompress(base64.b64decode(OLD_XLS)), name="登记表.xls")
+        assert {(one.name, one.relation) for one in desk.all(Member)} == {("包·乌日汗", "02"), ("王㛃", "12")}
+        assert (record.new_household_count, record.new_member_count) == (1, 2)
+
     def test_an_archive_of_workbooks_and_csv_is_one_import(self, desk: ImportDesk) -> None:
         buffer, rows = io.BytesIO(), families(6)
         with zipfile.ZipFile(buffer, "w") as package:
@@ -138,17 +159,29 @@ class TestRegister:
 
 
 class TestNames:
-    def test_names_survive_import_search_mask_and_export(self, desk: ImportDesk) -> None:
+    def test_names_survive_import_search_mask_export_and_bank_file(self, desk: ImportDesk) -> None:
         rows = [row for name in NAMES for row in household(person(name))]
         desk.whole(csv_file(REGISTER, rows), name="登记表.csv")
         with desk.as_(desk.clerk) as session:
             for row in rows:
                 found = session.exec(select(Member).where(Member.id_index == id_index(row["id_number"]))).one()
                 assert found.name == row["name"] and mask_name(found.name) != found.name
+                hits = search.find(session, search.Sought(row["name"].replace("·", "•"))).hits
+                assert row["name"] in {hit.member.name for hit in hits}
             made = registry_import_files.filled_template(session, by=desk.clerk, subject=REGISTER, reason="核对姓名")
         sheet = openpyxl.load_workbook(io.BytesIO(made.content)).worksheets[0]
         names = {str(cell.value) for column in sheet.iter_cols(9, 9, FIRST) for cell in column}
         assert names == set(NAMES)
+        payments = [
+            pain001.CreditTransfer(f"E{place}", 100, member.name, factories.a_card_number())
+            for place, member in enumerate(desk.all(Member))
+        ]
+        file = pain001.CreditTransferFile(
+            "PC1", datetime(2026, 1, 1, tzinfo=UTC), date(2026, 1, 1), "代发户", "0476000000000001", "402191000008",
+            len(payments), 100 * len(payments), payments,
+        )  # fmt: skip
+        text = pain001.write(file).decode()
+        assert all(f">{name}<" in text for name in NAMES)
 
 
 class TestExport:
@@ -173,6 +206,45 @@ class TestExport:
             registry_import_files.filled_template(session, by=desk.clerk, subject=REGISTER, reason="年度批量核对")
             shown = session.execute(sa.text("select title, row_count from reveals")).one()
         assert tuple(shown) == ("户和人员登记表（当前登记）", 0)
+
+
+SOME_PEOPLE = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.sampled_from(["妻", "长子", "女", "母亲", "其他"]),
+            st.sampled_from(sorted(ETHNICITIES)),
+            st.sampled_from(["", "13800000001", "04764300000"]),
+        ),
+        max_size=3,
+    ),
+    min_size=1,
+    max_size=4,
+)
+TEXTS = st.text("东西南北村组号·0123456789 ()（）-a", max_size=12).map(str.strip)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    people=SOME_PEOPLE,
+    texts=st.tuples(TEXTS, TEXTS, TEXTS),
+    kind=st.sampled_from([kind for kind in HukouKind if kind != HukouKind.UNKNOWN]),
+    as_csv=st.booleans(),
+)
+def test_whatever_was_imported_comes_back_as_no_change(
+    desk: ImportDesk, people: list[Any], texts: tuple[str, str, str], kind: HukouKind, as_csv: bool
+) -> None:
+    rows = []
+    for others in people:
+        village, group, address = texts
+        head = person("阿拉坦", phone="13911112222")
+        rest = [person(name, relation, ethnicity=code, phone=phone) for name, relation, code, phone in others]
+        rows += household(head, *rest, village=village, group_name=group, address=address, hukou_kind=kind.label)
+    desk.whole(csv_file(REGISTER, rows) if as_csv else workbook(REGISTER, rows))
+    with desk.as_(desk.clerk) as session:
+        made = registry_import_files.filled_template(session, by=desk.clerk, subject=REGISTER, reason="批量核对")
+    record = desk.bring(made.content)
+    assert record.status == S.UNCHANGED, (record.message, record.problems[:3], record.preview)
 
 
 class TestAssetsAndAccounts:
@@ -346,6 +418,34 @@ class TestCancelAndCrash:
         assert desk.count(RegistryImportRow) == 4
         record = desk.check(record)
         assert record.status == S.CHECKED and desk.count(RegistryImportRow) == len(rows)
+
+    def test_a_worker_killed_while_it_writes_has_written_nothing_and_the_next_writes_all(
+        self, desk: ImportDesk, database: str
+    ) -> None:
+        record = desk.submit(desk.bring(workbook(REGISTER, families(2))))
+        job = desk.approve(record)
+        work = (
+            "from workflows.jobs import follow; from workflows.registry_import_apply import run_apply;"
+            f" follow({job.id}, {job.post_id}, run_apply)"
+        )
+        engine = sa.create_engine(database, poolclass=sa.NullPool)
+        with engine.connect() as holder, holder.begin():
+            holder.exec_driver_sql("lock table residences in share mode")
+            worker = subprocess.Popen([sys.executable, "-c", work], cwd=ROOT)
+            with engine.connect() as watcher:
+                for _ in range(600):
+                    if watcher.execute(WAITING).scalar_one():
+                        break
+                    watcher.rollback()
+                    time.sleep(0.1)
+                else:
+                    pytest.fail("the worker never came to write")
+            worker.kill()
+            worker.wait()
+        assert desk.count(Member) == desk.count(Household) == 0
+        assert desk.all(RegistryChange)[0].status == ChangeStatus.APPROVED
+        follow(job.id or 0, job.post_id, run_apply)
+        assert desk.again(record).status == S.APPLIED and desk.count(Member) == 3
 
     def test_run_twice_a_job_writes_once(self, desk: ImportDesk) -> None:
         record = desk.submit(desk.bring(workbook(REGISTER, families(2))))
