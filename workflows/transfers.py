@@ -111,6 +111,14 @@ def request(
         prepared_at=now(session),
     )
     begin(session, record, by=by, label="提出迁移", desk=Desk.TOWNSHIP_KEEPER)
+    _bind(session, record, wanted)
+    attach(session, NOUN, record.id or 0, record.division_code, evidence, by=by)
+    session.refresh(record)
+    return record
+
+
+def _bind(session: Session, record: Transfer, wanted: bytes) -> None:
+    """Have PostgreSQL say whom the transfer is about. Raises KeptNowhere, KeptHere, TransferUnderWay, NotMovable."""
     answer = session.execute(BIND, {"record": record.id, "wanted": wanted}).one_or_none()
     if answer is None:
         raise KeptNowhere
@@ -120,9 +128,6 @@ def request(
         raise TransferUnderWay(township=answer.known)
     if not answer.movable:
         raise NotMovable(keeper=answer.keeper)
-    attach(session, NOUN, record.id or 0, record.division_code, evidence, by=by)
-    session.refresh(record)
-    return record
 
 
 def _household(session: Session, by: ActingOfficer, number: str) -> Household | None:

@@ -51,6 +51,7 @@ begin
             raise exception '引用须先提出，对象由登记库核定' using errcode = '42501';
         end if;
     elsif to_jsonb(new) - free is distinct from to_jsonb(old) - free
+        or new.status <> old.status and (old.status in ('refused', 'withdrawn', 'ended') or new.status = 'proposed')
         or new.status = 'approved' and (old.status <> 'proposed' or new.person = '')
             and new.status is distinct from old.status
         or new.status = 'in_force' and old.status <> 'in_force' and (old.status <> 'approved' or new.member_id is null)
@@ -77,7 +78,8 @@ begin
         end if;
     elsif to_jsonb(new) - free is distinct from to_jsonb(old) - free
         or new.status <> old.status and (
-            new.status = 'sent' and (old.status <> 'requested' or new.person = '' or new.side <> 'in')
+            old.status in ('done', 'refused', 'withdrawn') or new.status in ('requested', 'asked')
+            or new.status = 'sent' and (old.status <> 'requested' or new.person = '' or new.side <> 'in')
             or new.status = 'done' and (old.status <> 'asked' or new.change_id is null))
     then
         raise exception '迁移内容由双方登记，不能修改' using errcode = '42501';

@@ -26,6 +26,7 @@ TRANSFER_LIFECYCLE = Lifecycle(
              consequence="该人员连同已验证账户、证件转由对方管理；本乡镇保留历史，以后不能再造册。"),
         Step("refuse", S.ASKED, S.REFUSED, P.REGISTRY_CHANGE_APPROVE, "不同意迁出", Desk.TOWNSHIP_HEAD,
              asks=(REASON,), forward=False, consequence="原因告知对方，该人员仍由本乡镇管理。"),
+        Step("ask", S.SENT, S.ASKED, label="管理地收到请求（管理地的记录）"),
         Step("complete", S.SENT, S.DONE, label="管理地已确认，迁移完成"),
         Step("reject", S.SENT, S.REFUSED, label="管理地不同意", forward=False),
         Step("drop", S.ASKED, S.WITHDRAWN, label="迁入地已撤回", forward=False),

@@ -21,6 +21,6 @@ VIRTUAL_MEMBER_LIFECYCLE = Lifecycle(
         Step("end", S.IN_FORCE, S.ENDED, P.REGISTRY_CHANGE_PROPOSE, "终止引用", Desk.TOWNSHIP_KEEPER,
              asks=(REASON,), forward=False, consequence="不能再列入新的清册；已在清册中的明细不受影响，记录长期保留。"),
     ),
-    ends=frozenset({S.REFUSED, S.WITHDRAWN, S.ENDED}),
+    ends=frozenset({S.IN_FORCE, S.REFUSED, S.WITHDRAWN, S.ENDED}),
 )
 # fmt: on
