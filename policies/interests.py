@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session
 
+from models.base import Table
 from models.crypto import ring
 from models.officers import ActingOfficer
 from policies.lifecycles import Step
@@ -28,9 +29,11 @@ WHOLE = {"account": "您本人或家庭成员的账户", "post": "您本人的�
 
 SHOWN_ROWS = 20
 
-INTEREST = sa.text("select own_interest(:person, :more, :noun, :records)").bindparams(
-    sa.bindparam("more", type_=ARRAY(sa.LargeBinary)), sa.bindparam("records", type_=ARRAY(sa.BigInteger))
+INTEREST_PARAMETERS = (
+    sa.bindparam("more", type_=ARRAY(sa.LargeBinary)),
+    sa.bindparam("records", type_=ARRAY(sa.BigInteger)),
 )
+INTEREST = sa.text("select own_interest(:person, :more, :noun, :records)").bindparams(*INTEREST_PARAMETERS)
 
 
 class OwnHousehold(Refused):
@@ -55,6 +58,27 @@ def require_disinterested(
     rows: list[int] = session.execute(INTEREST, asked).scalar_one()
     if rows:
         raise OwnHousehold(title=title, what=WHOLE.get(noun) or _lines(rows), step=step)
+
+
+OWN_HOUSEHOLD = """
+select exists (select from {table} r join members m on m.division_code = r.division_code
+    and m.household_id = r.household_id and m.current
+    and m.id_index = any (cast((select own_indexes(:person) || :more) as bytea[]))
+    where r.id = any (:records))
+"""
+
+
+def require_other_household(
+    session: Session, model: type[Table], ids: Sequence[int], *, by: ActingOfficer, title: str, step: str
+) -> None:
+    """Let nobody judge a record about the household they live in. （第二十三条）
+
+    model: a table whose rows name a household. Raises OwnHousehold.
+    """
+    statement = sa.text(OWN_HOUSEHOLD.format(table=model.__tablename__)).bindparams(*INTEREST_PARAMETERS)
+    asked = {"person": by.person, "more": later_indexes(session, by), "records": list(ids)}
+    if session.execute(statement, asked).scalar_one():
+        raise OwnHousehold(title=title, what="您本人的家庭", step=step)
 
 
 def later_indexes(session: Session, by: ActingOfficer) -> list[bytes]:

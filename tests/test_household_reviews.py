@@ -9,12 +9,13 @@ from models.divisions import Level
 from models.events import DeskHolder, Event
 from models.household_reviews import HouseholdReview, ReviewStatus
 from models.households import Household, HouseholdStatus
-from models.officers import Role
+from models.officers import Officer, Role
 from policies.clock import today
 from policies.deadlines import HOUSEHOLD_REVIEW
+from policies.interests import OwnHousehold
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, SamePersonTwice
 from tests.conftest import As, Owner
-from tests.factories import SECOND_TOWNSHIP, World, a_household, key, second_account
+from tests.factories import SECOND_TOWNSHIP, World, a_household, a_member, key, second_account
 from workflows import household_reviews
 from workflows.edges import edge
 from workflows.household_reviews import (
@@ -175,6 +176,20 @@ class TestMany:
             assert household_reviews.sign_many(session, made, by=head) == len(homes)
         with pytest.raises(NotFound), edge(head, "sign") as session:
             household_reviews.sign_many(session, made, by=head)
+
+    def test_nobody_signs_for_their_own_household(self, homes, county: World, owner: Owner, as_: As):
+        clerk, head = county.township.clerk, county.township.head
+        with owner() as session:
+            mine = a_member(session, county, session.get_one(Household, homes[0]))
+            session.get_one(Officer, head.officer_id).person_index = mine.id_index
+        with as_(clerk) as session:
+            made = household_reviews.prepare_many(session, homes[:2], by=clerk, **found(session))
+        with pytest.raises(OwnHousehold, match="您本人的家庭"), edge(head, "sign") as session:
+            household_reviews.sign_many(session, made, by=head)
+        with as_(head) as session:
+            reviews = [session.get_one(HouseholdReview, one) for one in made]
+            others = [one.id for one in reviews if one.household_id != homes[0]]
+            assert household_reviews.sign_many(session, others, by=head) == 1
 
     def test_the_database_refuses_a_signature_without_a_second_person(self, homes, county: World, as_: As):
         clerk = county.township.clerk

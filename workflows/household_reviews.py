@@ -18,6 +18,7 @@ from models.officers import ActingOfficer
 from policies.clock import now, today
 from policies.deadlines import HOUSEHOLD_REVIEW
 from policies.enforcement import allow
+from policies.interests import require_other_household
 from policies.lifecycles import Desk
 from policies.moves import begin_many, move, move_many
 from policies.permissions import Permission
@@ -208,6 +209,7 @@ SIGNED = sa.text(
 def sign(session: Session, review: HouseholdReview, *, by: ActingOfficer, opinion: str = "") -> HouseholdReview:
     """Answer for what was found at a household: it counts as reviewed from that visit. （第十一、三十一条）"""
     allow(session, by, Permission.HOUSEHOLD_REVIEW_SIGN, review)
+    require_other_household(session, HouseholdReview, [review.id or 0], by=by, title="年度复核", step="签署")
     move(session, review, "sign", by=by, opinion=opinion)
     session.execute(SIGNED, {"ids": [review.id], "moment": now(session)})
     session.refresh(review)
@@ -217,11 +219,12 @@ def sign(session: Session, review: HouseholdReview, *, by: ActingOfficer, opinio
 def sign_many(session: Session, review_ids: Sequence[int], *, by: ActingOfficer, opinion: str = "") -> int:
     """Sign many reviews at once; return how many. （第十一、三十一条）
 
-    Raises NotAllowed, NotFound when none of them waits any longer, TooManyAtOnce, SamePersonTwice.
+    Raises NotAllowed, NotFound when none of them waits any longer, TooManyAtOnce, SamePersonTwice, OwnHousehold.
     """
     allow(session, by, Permission.HOUSEHOLD_REVIEW_SIGN)
     if len(review_ids) > MOST_AT_ONCE:
         raise TooManyAtOnce(most=MOST_AT_ONCE, count=len(review_ids))
+    require_other_household(session, HouseholdReview, review_ids, by=by, title="年度复核", step="签署")
     moved = move_many(session, HouseholdReview, "sign", review_ids, by=by, opinion=opinion)
     if not moved:
         raise NotFound
