@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from admin import auth, bank_desk, inbox, pages, records, sheets
 from admin.base import ConsoleView, division_names
+from admin.exchange_api import EXCHANGE_ROUTES
 from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
 from admin.own_pages import ACCOUNT_ROUTES
@@ -166,6 +167,7 @@ def create_app() -> FastAPI:
         Route("/", _home),
         Route("/health", _health),
         Route("/ready", _ready),
+        *EXCHANGE_ROUTES,
         Mount("/assets", StaticFiles(directory=STATICS), name="assets"),
     ]
     app.add_middleware(Sessions)

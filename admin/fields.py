@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from models.base import DivisionCode, Labelled, Table
 from models.crypto import Sealed
+from models.exchange import FactKind
 from models.warnings import Light
 from policies.clock import ZONE
 from policies.codes import ETHNICITIES, RELATIONS, SEXES
@@ -34,6 +35,12 @@ WAITING = frozenset(
 )
 
 
+BODIES = {
+    "finance": "财政", "police": "公安", "civil": "民政", "labour": "人社", "housing": "住建", "agriculture": "农牧",
+    "health": "卫健", "veterans": "退役军人", "emergency": "应急", "forestry": "林草", "disabled": "残联",
+    "tax": "税务",
+}  # fmt: skip
+"""The bodies of Article 29 that data come from."""
 WORDS: dict[str, dict[str, str]] = {
     "account_state": {
         "verified": "已验证", "unknown": "查无此户", "closed": "已销户", "dormant": "不动户", "frozen": "已冻结",
@@ -54,7 +61,8 @@ WORDS: dict[str, dict[str, str]] = {
     "sex": dict(SEXES),
     "media_type": {"image/jpeg": "照片（JPG）", "image/png": "图片（PNG）", "application/pdf": "PDF"},
     "settled_as": dict(OUTCOME.choices),
-    "source": {"police": "公安", "bank": "代理银行", "keeper": "管理地", "township": "苏木乡镇"},
+    "source": {"police": "公安", "bank": "代理银行", "keeper": "管理地", "township": "苏木乡镇"} | BODIES,
+    "kinds": {kind.value: kind.label for kind in FactKind},
     "checked": dict(CHECKS),
     "ethnicity": dict(ETHNICITIES),
     "gates": {"report": "送审", "department": "主管部门审核", "finance": "财政审核"},

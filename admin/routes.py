@@ -1,7 +1,8 @@
-"""The register of routes: each is public, or needs a session, or a session and a permission. （第二十三条、第三十条）
+"""The register of routes: each is public, signed, or needs a session, or a session and a permission.
 
-It is derived from the running application's own table: lists and records ask their view's permission, steps and forms
-their own. What can't be derived is written down here; a route that is in neither stops the start.
+（第二十三条、第三十条） It is derived from the running application's own table: lists and records ask their view's
+permission, steps and forms their own. What can't be derived is written down here; a route that is in neither stops the
+start.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,13 @@ PUBLIC: dict[str, str] = {
     f"{BASE}/openid/callback": "统一身份认证返回",
 }
 """Routes that need no session, and why."""
+
+SIGNED: dict[str, str] = {
+    "/exchange/v1/batches": "接收共享部门的批次",
+    "/exchange/v1/batches/{number}": "共享部门查询回执",
+    "/exchange/v1/state": "共享部门查询批次号",
+}
+"""Routes of other departments' systems: no session, every request signed with the body's key. （第二十九条）"""
 
 SESSION: dict[str, str] = {
     f"{BASE}/": "本人的待办",
@@ -72,7 +80,7 @@ class Registered:
     path: str
     methods: tuple[str, ...]
     access: str
-    """"public", "session", "list", or permissions joined by "、"."""
+    """"public", "signed", "session", "list", or permissions joined by "、"."""
 
 
 def registry(routes: Iterable[BaseRoute]) -> list[Registered]:
@@ -97,6 +105,8 @@ def _walk(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, 
 def _access(path: str, endpoint: Any) -> str:
     if path in PUBLIC:
         return "public"
+    if path in SIGNED:
+        return "signed"
     if path in SESSION or path == OWN_ACCOUNT or path.startswith(f"{OWN_ACCOUNT}/") and not _is_view(endpoint):
         return "session"
     if path in OF_LIST:

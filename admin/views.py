@@ -9,6 +9,7 @@ from admin.bank_desk import BankFormsView, BankReplyView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.enquiry import EnquiryView, HouseholdFileView, WindowView
+from admin.exchange import ExchangeBatchView, ExchangeBodyView, ExchangeFactView, ExchangeView
 from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.household_reviews import HouseholdReviewView
 from admin.households import AssetView, CertificateView, HouseholdView, MemberView
@@ -69,6 +70,10 @@ VIEWS: tuple[type[Any], ...] = (
     AccountBatchView,
     VirtualMemberView,
     TransferView,
+    ExchangeView,
+    ExchangeBodyView,
+    ExchangeBatchView,
+    ExchangeFactView,
     SubsidyProjectView,
     WarningRuleView,
     BulletinView,

@@ -14,6 +14,7 @@ from workflows import (
     account_notices,
     anchors,
     bank_batches,
+    exchange,
     payment_orders,
     registry_import_apply,
     registry_import_rows,
@@ -63,6 +64,7 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "statements": statements.reconcile_accounts,
     "imports": purge_imports,
     "registry_imports": purge_registry_imports,
+    "exchange": exchange.apply_waiting,
     "files": purge_files,
 }
 

@@ -17,6 +17,8 @@ from workflows.bank_replies import APPLY_JOB, CHECK_JOB
 from workflows.bank_reply_apply import run_apply
 from workflows.bank_reply_check import run_check as run_reply_check
 from workflows.checks import run_check
+from workflows.exchange import APPLY as EXCHANGE
+from workflows.exchange import apply as apply_batch
 from workflows.identity_checks import CHECK_JOB as IDENTITY_JOB
 from workflows.identity_checks import run_checks, sweep_identities
 from workflows.imports import run_import
@@ -133,6 +135,12 @@ def verify_chains(job_id: int, post_id: int) -> None:
 def check_identities(job_id: int, post_id: int) -> None:
     """Ask the police about people of the registry."""
     follow(job_id, post_id, run_checks)
+
+
+@queue.task(name=EXCHANGE)
+def apply_exchange(batch_id: int) -> None:
+    """Apply one batch of another department."""
+    apply_batch(batch_id)
 
 
 @queue.periodic(cron=ANCHOR_CRON)

@@ -34,6 +34,8 @@ class Permission(Labelled):
     ENQUIRY_MAKE = "enquiry:make", "窗口查询"
     ENQUIRY_VIEW = "enquiry:view", "查看窗口查询记录"
     EVENT_VIEW = "event:view", "查看办理记录"
+    EXCHANGE_KEEP = "exchange:keep", "维护共享接口"
+    EXCHANGE_VIEW = "exchange:view", "查看部门数据共享"
     EXPORT_PLAIN = "export:plain", "导出完整信息"
     FAILURE_ACTIVATE = "failure:activate", "确认账户激活"
     FAILURE_CORRECT = "failure:correct", "更正失败明细账户"
@@ -118,6 +120,7 @@ NOUN_TITLES = {
     "duty": "不相容岗位",
     "enquiry": "窗口查询",
     "event": "办理记录",
+    "exchange": "部门数据共享",
     "export": "导出",
     "failure": "发放失败",
     "household": "补贴对象",

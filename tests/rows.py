@@ -43,13 +43,13 @@ SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
     "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
-    "event_links", "events", "journal_entries", "login_sessions", "openid_identities", "postings", "refusals",
-    "residences", "reveals", "villages",
+    "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
+    "openid_identities", "postings", "refusals", "residences", "reveals", "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
 NEVER_INSERTED = {
-    "changes", "event_archives", "event_heads", "event_links", "login_sessions", "openid_identities", "residences",
-    "villages",
+    "changes", "event_archives", "event_heads", "event_links", "exchange_coverage", "exchange_facts",
+    "login_sessions", "openid_identities", "residences", "villages",
 }  # fmt: skip
 """Scoped tables that only functions and triggers write."""
 

@@ -182,6 +182,8 @@ WAYS = {
     " transfer_complete transfer_tell virtual_bind virtual_failed virtual_refresh virtual_take",
     "changes of the registry: one's own, what hangs on them, two records merged": "merge_records own_changes"
     " payments_under_way",
+    "other departments' data, signed and applied by the system; their keys": "exchange_admit exchange_apply"
+    " exchange_keep exchange_receive exchange_secret",
     "the policy": "policy_enable policy_text",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }

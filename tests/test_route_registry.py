@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from admin.app import create_app
-from admin.middleware import OPEN, OPEN_FOLDERS
-from admin.routes import LIST, OF_LIST, PAGES, PUBLIC, SESSION, Registered, RouteUnregistered, registry
+from admin.middleware import OPEN, OPEN_FOLDERS, SIGNED_FOLDER
+from admin.routes import LIST, OF_LIST, PAGES, PUBLIC, SESSION, SIGNED, Registered, RouteUnregistered, registry
 from policies.permissions import Permission
 from tests.console import ConsoleServer, running
 from tests.factories import World
@@ -48,11 +48,11 @@ class TestRegister:
         permissions = {str(permission) for permission in Permission}
         accesses = {access for route in routes for access in route.access.split("、")}
         assert len(routes) > 100
-        assert accesses - permissions == {"public", "session", LIST}
+        assert accesses - permissions == {"public", "session", "signed", LIST}
 
     def test_what_is_registered_exists(self, routes: list[Registered]):
         paths = {route.path for route in routes}
-        assert {*PUBLIC, *SESSION, *OF_LIST, *PAGES} - paths == set()
+        assert {*PUBLIC, *SIGNED, *SESSION, *OF_LIST, *PAGES} - paths == set()
 
     def test_a_route_that_nobody_registered_stops_the_start(self, app: Any):
         app.router.routes.append(Route("/leak", lambda _: PlainTextResponse("")))
@@ -73,6 +73,7 @@ class TestRegister:
 
     def test_what_the_middleware_lets_through_is_what_is_listed_as_public(self):
         assert {*OPEN, *OPEN_FOLDERS} == set(PUBLIC)
+        assert all(path.startswith(SIGNED_FOLDER) for path in SIGNED)
 
     def test_nothing_public_changes_state_but_the_login(self, routes: list[Registered]):
         changing = {route.path for route in routes if route.access == "public" and "POST" in route.methods}
@@ -99,4 +100,5 @@ class TestWithoutSession:
 
     @staticmethod
     def let_in(answer: httpx.Response) -> bool:
-        return not (answer.status_code == 303 and answer.headers["location"].startswith("/console/login"))
+        to_login = answer.status_code == 303 and answer.headers["location"].startswith("/console/login")
+        return not to_login and answer.status_code != 401  # 401: a request of a department that isn't signed
