@@ -320,6 +320,17 @@ class TestTwoPersons:
             change = session.get_one(RegistryChange, record.change_id)
             registry_changes.approve(session, change, by=desk.clerk)
 
+    def test_nobody_agrees_to_a_register_with_their_own_household(self, desk: ImportDesk, owner: Owner) -> None:
+        rows = families(2)
+        with owner() as session:
+            session.execute(
+                sa.text("update officers set person_index = :own where id = :id"),
+                {"own": id_index(rows[1]["id_number"]), "id": desk.office.head.officer_id},
+            )
+        record = desk.apply(desk.submit(desk.bring(workbook(REGISTER, rows))))
+        assert record.status == S.CHECKED and "您本人或家庭成员的登记" in record.message
+        assert desk.count(Member) == 0
+
     def test_a_withdrawn_change_leaves_nothing(self, desk: ImportDesk) -> None:
         record = desk.submit(desk.bring(workbook(REGISTER, families(1))))
         with desk.as_(desk.clerk) as session:

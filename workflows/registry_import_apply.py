@@ -18,6 +18,7 @@ from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from models.registry_imports import ImportSubject, RegistryImport
 from models.registry_imports import RegistryImportStatus as S
 from policies.clock import now, today
+from policies.interests import OwnHousehold, later_indexes
 from policies.moves import move
 from policies.refusals import Refused
 from workflows import registry_import_accounts
@@ -185,6 +186,18 @@ TAKEN = sa.text(
     ) s cross join lateral keepers_of(s.indexes) k
     """
 )
+OWN = sa.text(
+    """
+    select exists (
+        select from import_plan p join registry_import_rows r on r.division_code = :division and r.import_id = :import
+            and r.file_number = p.file_number and r.row_number = p.row_number
+        where p.outcome in ('n', 'c') and (r.id_index = any (cast(:own as bytea[])) or p.home_id in (
+            select m.household_id from members m
+            where m.division_code = :division and m.current and m.id_index = any (cast(:own as bytea[]))))
+    )
+    """
+)
+"""Does the import register or change the acting person, or anybody of their household?"""
 OUTCOMES = "select file_number, string_agg(outcome, '' order by row_number) from import_plan group by file_number"
 LAST_NUMBER = sa.text(
     "select coalesce(max(right(number, :digits)::integer), 0) from households"
@@ -212,6 +225,7 @@ def write(session: Session, change: RegistryChange, facts: dict[str, Any], by: A
         registry_import_accounts.lock(session)
     if make_plan(session, record) != facts["plan"]:
         raise RegistryMoved
+    _require_disinterested(session, record, by)
     asked = _asked(session, record, change, by)
     with by_hash(session):
         for one in STATEMENTS[record.subject]:
@@ -228,6 +242,15 @@ def write(session: Session, change: RegistryChange, facts: dict[str, Any], by: A
     )
     report("清除暂存")
     purge(session, record)
+
+
+def _require_disinterested(session: Session, record: RegistryImport, by: ActingOfficer) -> None:
+    """Let nobody agree to what concerns their own household. （第二十三条） Raises OwnHousehold."""
+    own = list(session.execute(sa.text("select own_indexes(:person)"), {"person": by.person}).scalar_one())
+    own += later_indexes(session, by)
+    place = {"division": record.division_code, "import": record.id, "own": own}
+    if own and session.execute(OWN, place).scalar_one():
+        raise OwnHousehold(title=f"导入 {record.number} ", what="您本人或家庭成员的登记", step="复核同意")
 
 
 def _asked(session: Session, record: RegistryImport, change: RegistryChange, by: ActingOfficer) -> dict[str, Any]:

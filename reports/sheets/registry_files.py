@@ -18,6 +18,7 @@ from reports.sheets.workbooks import (
     CONTENT_TYPES,
     ENCRYPTED_STREAM,
     MAX_BYTES,
+    MAX_UNPACKED_BYTES,
     OLE_MAGIC,
     UNREADABLE,
     XLSX_MAGIC,
@@ -32,7 +33,6 @@ from reports.sheets.workbooks import (
 )
 
 MOST_FILES = 500
-MOST_UNPACKED = 2 * 1024 * 1024 * 1024
 GENERAL_PURPOSE_UTF8 = 0x800
 DELIMITERS = (",", "\t", ";", "，", "|")
 SNIFFED = 64 * 1024
@@ -165,7 +165,10 @@ class CsvBook:
 
 
 def files_of(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Return the files of an upload one after the other: itself, or those of the archive. Raises ArchiveEmpty."""
+    """Return the files of an upload one after the other: itself, or those of the archive.
+
+    Raises ArchiveEmpty, WorkbookDamaged.
+    """
     if not _is_archive(content):
         yield name, content
         return
@@ -174,9 +177,16 @@ def files_of(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         for item in package.infolist():
             if _is_register(item):
                 found += 1
-                yield _name_of(item), package.read(item)
+                yield _name_of(item), _unpacked(package, item)
     if not found:
         raise ArchiveEmpty(file=name)
+
+
+def _unpacked(package: ZipFile, item: ZipInfo) -> bytes:
+    try:
+        return package.read(item)
+    except UNREADABLE as problem:
+        raise WorkbookDamaged(file=_name_of(item), detail="压缩结构不完整，或设有密码") from problem
 
 
 def require_register(name: str, content: bytes, most: int = MAX_BYTES) -> None:
@@ -195,7 +205,7 @@ def require_register(name: str, content: bytes, most: int = MAX_BYTES) -> None:
                 items = [item for item in package.infolist() if _is_register(item)]
         except UNREADABLE as problem:
             raise WorkbookDamaged(file=name, detail="压缩结构不完整") from problem
-        if len(items) > MOST_FILES or sum(item.file_size for item in items) > MOST_UNPACKED:
+        if len(items) > MOST_FILES or sum(item.file_size for item in items) > MAX_UNPACKED_BYTES:
             raise ArchiveTooBig(file=name, most=MOST_FILES)
         if not items:
             raise ArchiveEmpty(file=name)
