@@ -1,4 +1,4 @@
-"""Imports of the registry at odds: two persons, two townships, a cancelled job, a killed worker. （第十一、二十三条）"""
+"""Imports of the registry at odds: two persons, two townships, a cancelled job, a killed worker. （第十一条）"""
 
 import subprocess
 import sys
