@@ -103,6 +103,10 @@ class HouseholdView(ConsoleView, model=Household):
         *registry_forms.forms(registry_forms.HOUSEHOLD_PROPOSALS),
     )
 
+    def links(self, record: Any) -> list[tuple[str, str]]:
+        """Return the file of the household for paper, beside what can be downloaded."""
+        return [*super().links(record), ("一户一档", f"/console/household-file/{record.id}")]
+
     def panel(self, session: Session, request: Request, record: Any, tab: str) -> dict[str, Any]:
         """Return who lived here, on the day asked for or ever; what was paid."""
         day = day_asked(request)
