@@ -88,7 +88,7 @@ async def _page(
     record, found, choices, present, notes = await reading(question)
     if refusal is None:
         held = {name: str(getattr(record, name) or "") for name in form.filled} if record is not None else {}
-        given = held | present | {name: typed for name, typed in given.items() if typed}
+        given = held | dict(present) | {name: typed for name, typed in given.items() if typed}
     if not form.offered(granted, by, record):
         raise HTTPException(403, f"您当前的岗位（{by.post}）现在不能办理“{form.label}”（第二十三条）。")
     return await pages.render(
