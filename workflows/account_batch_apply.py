@@ -79,10 +79,12 @@ class _Apply:
         keys = account_batch_rows.keys_of(self.batch) | {"numbers": list(numbers)}
         account_batch_rows.mark_problems(session, self.batch, _moved_on(session, keys))
         told = {"moment": now(session), "officer": self.batch.prepared_by, "reason": self.batch.reason}
-        with by_hash(session):
-            ids = list(session.execute(REGISTER, keys | told).scalars())
-        if not ids:
+        made = session.execute(REGISTER, keys | told).all()
+        if not made:
             return
+        ids = [row.id for row in made]
+        with by_hash(session):
+            session.execute(DONE, keys | {"ids": ids, "members": [row.member_id for row in made]})
         move_many(session, Account, "send", ids, by=self.by, facts={"batch": self.batch.number})
         if self.batch.source == BatchSource.BANK:
             good = [AccountAnswer(str(one), "verified", True, VOUCHED) for one in ids]
@@ -163,27 +165,24 @@ def _moved_on(session: Session, keys: dict[str, Any]) -> dict[int, str]:
 
 REGISTER = text(
     """
-    with mine as (
-        select r.row_number, r.member_division, r.member_id, r.account_id, r.new_number, r.new_index, r.bank_name,
-            r.bank_code
-        from account_batch_rows r
-        where r.division_code = :division and r.batch_id = :batch and r.row_number = any (:numbers)
-            and r.outcome = 'ready'
-    ), made as (
-        insert into accounts (division_code, county_code, member_id, number, number_index, bank_name, bank_code,
-            is_card, is_payment, status, version, answer, registered_by, card_required, reason, replaces_id, batch_id,
-            arrived_at)
-        select x.member_division, left(x.member_division, 6) || '000000', x.member_id, x.new_number, x.new_index,
-            x.bank_name, x.bank_code, true, false, 'registered', 1, '', :officer, true, :reason, x.account_id, :batch,
-            :moment
-        from mine x
-        returning id, division_code, member_id
-    )
-    update account_batch_rows r set outcome = 'done', new_account_id = made.id, new_number = null, message = ''
-    from made
+    insert into accounts (division_code, county_code, member_id, number, number_index, bank_name, bank_code, is_card,
+        is_payment, status, version, answer, registered_by, card_required, reason, replaces_id, batch_id, arrived_at)
+    select r.member_division, left(r.member_division, 6) || '000000', r.member_id, r.new_number, r.new_index,
+        r.bank_name, r.bank_code, true, false, 'registered', 1, '', :officer, true, :reason, r.account_id, :batch,
+        :moment
+    from account_batch_rows r
     where r.division_code = :division and r.batch_id = :batch and r.row_number = any (:numbers)
-        and r.member_division = made.division_code and r.member_id = made.member_id
-    returning made.id
+        and r.outcome = 'ready'
+    returning id, member_id
+    """
+)
+"""Planned as it comes: the triggers of accounts look people up one by one, which a forced hash would make quadratic."""
+DONE = text(
+    """
+    update account_batch_rows r set outcome = 'done', new_account_id = made.id, new_number = null, message = ''
+    from unnest(cast(:ids as bigint[]), cast(:members as bigint[])) as made (id, member_id)
+    where r.division_code = :division and r.batch_id = :batch and r.row_number = any (:numbers)
+        and r.outcome = 'ready' and r.member_id = made.member_id
     """
 )
 FORGET = text(
