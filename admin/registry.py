@@ -21,6 +21,7 @@ from models.household_reviews import HouseholdReview
 from models.households import Household, Member
 from models.officers import ActingOfficer
 from models.registry_changes import Attachment, ChangeKind, RegistryChange
+from models.registry_imports import RegistryImport
 from models.registry_tasks import RegistryTask
 from models.residences import Residence
 from models.rosters import Roster
@@ -194,11 +195,20 @@ def subjects(session: Session, record: Any) -> list[tuple[str, str, str]]:
         ("成员", Member, record.member_id, "member", "name"),
         ("账户", Account, getattr(record, "account_id", None), "account", "number"),
         ("清册", Roster, getattr(record, "roster_id", None), "roster", "number"),
+        ("导入", RegistryImport, import_of(session, record), "registry-import", "number"),
     ):
         row = _seen(session, model, number)
         if row is not None:
             found.append((title, _named(row, name), f"/console/{identity}/details/{row.id}"))
     return found
+
+
+def import_of(session: Session, record: Any) -> int | None:
+    """Return the import whose rows a change writes: its preview is what the second person reads."""
+    if not isinstance(record, RegistryChange) or record.kind != ChangeKind.IMPORT:
+        return None
+    made: Any = RegistryImport
+    return session.execute(sa.select(made.id).where(made.change_id == record.id)).scalar_one_or_none()
 
 
 def _seen(session: Session, model: type[Table], number: int | None) -> Any:

@@ -65,6 +65,8 @@ def test_a_register_goes_from_upload_to_result(console: ConsoleServer, desk: Imp
         assert "等待负责人复核" in page.text and f"/console/registry-change/details/{record.change_id}" in page.text
         source = post(head, f"{LIST}form/source?pk={key}", f"{LIST}form/source", pks=str(key))
         assert source.content == content
+        told = head.get(f"/console/registry-change/details/{record.change_id}").text
+        assert f"{LIST}details/{key}" in told and "新建户" in told
         change = f"/console/registry-change/action/approve?pks={record.change_id}"
         agreed = post(head, change, "/console/registry-change/action/approve", pks=str(record.change_id), opinion="")
         assert agreed.status_code == 303, agreed.text
