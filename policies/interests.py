@@ -24,7 +24,10 @@ JUDGING = frozenset((
 ))  # fmt: skip
 """Who examines, passes, endorses, releases, corrects or confirms; preparing for others to judge is none of these."""
 
-WHOLE = {"account": "您本人或家庭成员的账户", "post": "您本人的任职"}
+WHOLE = {
+    "account": "您本人或家庭成员的账户", "post": "您本人的任职", "virtual_member": "您本人或家庭成员",
+    "transfer": "您本人或家庭成员",
+}  # fmt: skip
 """Nouns that concern a person as a whole, not by lines."""
 
 SHOWN_ROWS = 20

@@ -107,6 +107,22 @@ class TestOwnInterest:
         with as_(head) as session, pytest.raises(OwnHousehold, match="序号 2"):
             require_disinterested(session, "roster", [key(roster.id)], by=head, title="清册", step="负责人审核")
 
+    def test_nobody_agrees_to_a_reference_or_a_transfer_of_themselves(self, county: World, owner: Owner, as_: As):
+        kept_elsewhere(county, owner)
+        clerk, head = county.township.clerk, county.township.head
+        with owner() as session:
+            session.execute(
+                sa.text("update officers set person_index = :index where id = :id"),
+                {"index": id_index(ID_NUMBER), "id": head.officer_id},
+            )
+        with as_(clerk) as session:
+            reference = virtual_members.propose(session, by=clerk, id_number=ID_NUMBER, reason="承包草场")
+            moving = transfers.request(session, by=clerk, id_number=ID_NUMBER, reason="迁居")
+        with as_(head) as session, pytest.raises(OwnHousehold, match="您本人或家庭成员"):
+            virtual_members.approve(session, again(session, reference), by=head)
+        with as_(head) as session, pytest.raises(OwnHousehold, match="您本人或家庭成员"):
+            transfers.approve(session, again(session, moving), by=head)
+
 
 class TestAfterATransfer:
     def test_the_former_township_can_neither_roster_nor_reference_as_its_own(

@@ -19,6 +19,7 @@ from models.transfers import Transfer
 from policies.clock import now, today
 from policies.codes import HEAD, RELATIONS, SELF
 from policies.enforcement import allow
+from policies.interests import require_disinterested
 from policies.lifecycles import Desk
 from policies.lifecycles.transfers import TRANSFER_LIFECYCLE
 from policies.moves import begin, hold_desk, move, require_desk, title_of
@@ -148,9 +149,10 @@ def _household(session: Session, by: ActingOfficer, number: str) -> Household | 
 def approve(session: Session, record: Transfer, *, by: ActingOfficer, opinion: str = "") -> Transfer:
     """Agree as the receiving township's head: the keeper is asked, with the documents. （第十一条）
 
-    Raises KeptNowhere when nobody elsewhere keeps the person any more.
+    Raises OwnHousehold, KeptNowhere when nobody elsewhere keeps the person any more.
     """
     allow(session, by, Permission.REGISTRY_CHANGE_APPROVE, record)
+    require_disinterested(session, NOUN, [record.id or 0], by=by, title=title_of(record), step="审批同意")
     move(session, record, "approve", by=by, opinion=opinion)
     if not session.execute(ASK, {"record": record.id}).scalar_one():
         raise KeptNowhere
@@ -205,11 +207,12 @@ def confirm(session: Session, record: Transfer, *, by: ActingOfficer, opinion: s
     """Confirm, as the keeper's head, that a person has moved: the record moves at once. （第十一条）
 
     Verified accounts and certificates go with it, entitlements hang on the same person, both townships keep their
-    history. Raises StillRunning, naming the roster, failure or change that still runs here.
+    history. Raises OwnHousehold, StillRunning, naming the roster, failure or change that still runs here.
     """
     allow(session, by, Permission.REGISTRY_CHANGE_APPROVE, record)
     step = TRANSFER_LIFECYCLE.step("confirm", record.status, title_of(record))
     require_desk(step, by)
+    require_disinterested(session, NOUN, [record.id or 0], by=by, title=title_of(record), step=step.label)
     hold_desk(session, record, step.desk, by, NOUN)
     obstacle = session.execute(COMPLETE, {"record": record.id} | _shown(session, record)).scalar_one()
     if obstacle:

@@ -19,8 +19,9 @@ from models.virtual_members import VirtualMember
 from policies.clock import now, today
 from policies.enforcement import allow
 from policies.identities import is_valid_id, normalise_id
+from policies.interests import require_disinterested
 from policies.lifecycles import Desk
-from policies.moves import begin, move, record_event
+from policies.moves import begin, move, record_event, title_of
 from policies.permissions import Permission
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, Refused
 from workflows.numbers import next_numbers
@@ -158,9 +159,10 @@ def _project(session: Session, project: SubsidyProject | int | str | None) -> Su
 def approve(session: Session, record: VirtualMember, *, by: ActingOfficer, opinion: str = "") -> VirtualMember:
     """Agree to a reference as the head: it comes into force, with the keeper's present entries. （第十一条）
 
-    Raises KeeperGone when nobody elsewhere keeps the person any more.
+    Raises OwnHousehold, KeeperGone when nobody elsewhere keeps the person any more.
     """
     allow(session, by, Permission.REGISTRY_CHANGE_APPROVE, record)
+    require_disinterested(session, NOUN, [record.id or 0], by=by, title=title_of(record), step="审批同意")
     move(session, record, "approve", by=by, opinion=opinion)
     if not session.execute(TAKE, {"record": record.id}).scalar_one():
         raise KeeperGone(title=record.number)

@@ -658,6 +658,13 @@ begin
     if kin is null then
         return '{}';
     end if;
+    if noun in ('virtual_member', 'transfer') then
+        return (select coalesce(array_agg(0), '{}') from (
+            select v.person from virtual_members v where noun = 'virtual_member' and v.id = any (records)
+            union all
+            select t.person from transfers t where noun = 'transfer' and t.id = any (records)) r
+            where r.person in (select m.person from members m where m.id = any (kin)));
+    end if;
     select array_agg(a.id) into cards from members m join accounts a
         on a.division_code = m.division_code and a.member_id = m.id where m.id = any (kin);
     if noun = 'account' then
