@@ -199,9 +199,10 @@ def _second_page(session: Session, word: str) -> None:
 def _by_number(owner: psycopg.Connection, person: Callable[[], int], numbers: dict[int, Any]) -> Iterator[Question]:
     def id_number() -> str:
         row = owner.execute(
-            "select bench_check(left(county_code, 6) || to_char(birth_date, 'YYYYMMDD') || lpad(((id - (select min(id)"
-            " from members n where n.county_code = m.county_code) + 1) %% 1000)::text, 3, '0')) from members m"
-            " where id = %s", (person(),),
+            "select bench_check(left(m.county_code, 6) || to_char(m.birth_date, 'YYYYMMDD')"
+            " || lpad(((m.id - f.first + 1) %% 1000)::text, 3, '0'))"
+            " from members m join bench_firsts f on f.county = m.county_code where m.id = %s",
+            (person(),),
         ).fetchone()  # fmt: skip
         assert row is not None
         return str(row[0])

@@ -159,6 +159,9 @@ def fill(owner: psycopg.Connection, people: int) -> dict[str, float]:
     )
     for table in tables:
         owner.execute(LAST.format(table=table).encode())
+    owner.execute(
+        "create table bench_firsts as select county_code as county, min(id) as first from members group by county_code"
+    )
     owner.execute("set session_replication_role = origin")
     begun = time.perf_counter()
     for table in (*tables, "villages"):

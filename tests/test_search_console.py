@@ -69,7 +69,7 @@ def test_nonsense_is_refused_or_finds_nothing(console: ConsoleServer, county: Wo
         assert ask(browser, "/console/people", status="odd").status_code == 400
         for typed in ("'; drop table members; --", "%", "\x00", "王" * 500, "{}", "\\1"):
             answer = ask(browser, "/console/people", q=typed)
-            assert answer.status_code == 200
+            assert answer.status_code == (400 if "\x00" in typed else 200)
             assert "/console/member/details/" not in answer.text
         for key in ("0", "x", "9" * 30, "1%00"):
             for page in (f"/console/window/{key}", f"/console/window/{key}/slip", f"/console/household-file/{key}"):
