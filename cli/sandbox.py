@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from cli.common import DAY, OPERATOR, console, new_app
+from demo.exchange import key_of, some_people
 from demo.launcher import set_sandbox_clocks
 from demo.place import at_hand
+from integrations.exchange import Department
 from integrations.sandbox.control import SandboxControl
 from integrations.sandbox.launch import Options, main
 from models.settings import settings
 from policies.clock import ZONE, advance, today
+from policies.refusals import ClockFixed
 from policies.working_days import OPENING, add_working_days
 from workflows.edges import edge
 
@@ -55,6 +58,26 @@ def bank(port: Port, folder: Folder, world: World = None) -> None:
     示例：yikatong sandbox bank --port 9003 --folder .yikatong/sb --world world.jsonl
     """
     _sandbox("bank", port, folder, world)
+
+
+@app.command("exchange")
+def send_batch(
+    number: Annotated[int, typer.Option(min=1, help="批次号")],
+    body: Annotated[str, typer.Option(help="部门代码，如 disabled")] = "disabled",
+    kind: Annotated[str, typer.Option(help="信息种类，如 disability、person")] = "disability",
+    rows: Annotated[int, typer.Option(min=1, max=10_000, help="行数")] = 100,
+    url: Annotated[str, typer.Option(help="平台地址，缺省为本机演示")] = "",
+) -> None:
+    """扮演共享部门：签名发送一个批次（仅演示和测试）。
+
+    示例：yikatong sandbox exchange --body disabled --number 3 --rows 50
+    """
+    with at_hand():
+        if not settings().movable_clock:
+            raise ClockFixed
+        department = Department(url or f"http://{settings().host}:{settings().port}", body, key_of(body))
+        answer = department.send(number, list(some_people(kind, rows)))
+    console.print(f"{answer.status_code} {answer.text}", highlight=False, soft_wrap=True)
 
 
 @app.command("advance")

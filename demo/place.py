@@ -12,7 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from demo.exchange import load_exchange
 from demo.officers import FILE as OFFICERS_FILE
+from demo.population import population
 from demo.seed import Seeded, seed
 from models.cluster import Cluster, ClusterBusy
 from models.crypto import make_key_file
@@ -146,7 +148,10 @@ def _require_keys(place: Place, url: str) -> None:
 
 def populate(place: Place, url: str) -> Seeded:
     """Load the demo's data, once."""
-    return seed(url, place.home)
+    seeded = seed(url, place.home)
+    if seeded.fresh:
+        load_exchange(url, population())
+    return seeded
 
 
 @contextmanager
