@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from models.certificates import Certificate
-from models.crypto import phone_index
+from models.crypto import id_index, phone_index
 from models.households import Asset, HukouKind, Member
 from models.officers import Role
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
@@ -18,7 +18,7 @@ from policies.interests import OwnHousehold
 from policies.person_fields import FieldWrong
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, SamePersonTwice, StepNotPossible
 from tests.changes import agree, changes_assets, changes_households, changes_people, do, family, fresh
-from tests.factories import SECOND_TOWNSHIP, World, a_household, a_member, an_asset, second_account
+from tests.factories import SECOND_TOWNSHIP, World, a_household, a_member, an_asset, an_id_number, second_account
 from workflows import registry_changes
 from workflows.changes_people import HeadStays
 from workflows.registry_changes import (
@@ -77,6 +77,18 @@ class TestTwoPeople:
         ):
             with pytest.raises(OwnHousehold, match="由本机构其他有权人员办理"):
                 agree(session, county.township, change)
+
+    def test_nor_to_their_own_registration(self, session: Session, county: World):
+        number = an_id_number()
+        session.execute(
+            sa.text("update officers set person_index = :index where id = :id"),
+            {"index": id_index(number), "id": county.township.head.officer_id},
+        )
+        change = changes_households.new_household(
+            session, by=county.township.clerk, name="张三", id_number=number.lower(), reason="新建"
+        )
+        with pytest.raises(OwnHousehold):
+            agree(session, county.township, change)
 
     @pytest.mark.parametrize("desk", ["head", "reviewer", "auditor"])
     def test_only_the_keeper_proposes(self, session: Session, county: World, desk: str):

@@ -17,11 +17,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session, col, select
 
 from models.base import county_of
+from models.crypto import id_index
 from models.households import Household, Member
 from models.officers import ActingOfficer
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from policies.clock import now, today
 from policies.enforcement import allow
+from policies.identities import normalise_id
 from policies.interests import OwnHousehold, later_indexes
 from policies.lifecycles import LIFECYCLES, Desk
 from policies.moves import begin, move, title_of
@@ -272,12 +274,18 @@ def _require_free(
 OWN = text("select own_changes(:person, :more, :changes)").bindparams(
     bindparam("more", type_=ARRAY(LargeBinary)), bindparam("changes", type_=ARRAY(BigInteger))
 )
+MINE = text("select own_indexes(:person)")
 
 
 def _require_disinterested(session: Session, change: RegistryChange, by: ActingOfficer) -> None:
-    """Let nobody agree to a change of their own household. （第二十三条） Raises OwnHousehold."""
-    asked = {"person": by.person, "more": later_indexes(session, by), "changes": [change.id]}
-    if by.officer_id and session.execute(OWN, asked).scalar_one():
+    """Let nobody agree to a change of their own household, nor to their own registration. Raises OwnHousehold."""
+    if not by.officer_id:
+        return
+    more = later_indexes(session, by)
+    own = session.execute(OWN, {"person": by.person, "more": more, "changes": [change.id]}).scalar_one()
+    number = facts_of(change).get("asked", {}).get("id_number", "")
+    mine = [bytes(one) for one in session.execute(MINE, {"person": by.person}).scalar_one()] if number else []
+    if own or (number and id_index(normalise_id(number)) in [*mine, *more]):
         raise OwnHousehold(title=title_of(change), what="您本人或家庭成员", step="复核同意")
 
 
