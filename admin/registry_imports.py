@@ -228,10 +228,10 @@ def _view(request: Request) -> ConsoleView:
 
 
 def labels_of(record: RegistryImport) -> Sequence[tuple[str, str, str]]:
-    """Return the upload's headers once each: as written, where first met, the field they are read as."""
+    """Return the upload's headers once each, those nobody knows first: as written, where first met, read as what."""
     found: dict[str, tuple[str, str, str]] = {}
     for part in record.column_map:
         for one in part["columns"]:
             where = f"{part['file']} {part['sheet']} {one['letter']}{part['row']}"
             found.setdefault(one["label"], (one["label"], where, one["field"]))
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: bool(one[2]))
