@@ -46,6 +46,8 @@ declare
     high constant text := (claims())[2];
     hole constant text := (claims())[3];
     bare constant text := replace(word, '·', '');
+    from_place constant text := greatest(after_place collate "C", low collate "C");
+    from_id constant bigint := case when from_place = after_place then after_id else 0 end;
     rest integer := least(greatest(most, 0), 1000);
     spot record;
     took integer;
@@ -53,7 +55,7 @@ begin
     if low is null or low = '' then
         return;
     end if;
-    if bare <> '' then
+    if bare <> '' and (length(bare) > 1 or village_word = '') then
         for spot in
             select d.code, name_letters(d.code, bare) as letters
             from divisions d
@@ -90,6 +92,7 @@ begin
                 select m.id, spot.sorted, m.name_key::text
                 from households h join members m on m.division_code = h.division_code and m.household_id = h.id
                 where h.division_code = spot.division_code and h.village = spot.name and h.status = 'active' and m.current
+                    and (bare = '' or strpos(replace(m.name_key, '·', ''), bare) > 0)
                     and (wanted = '' or m.status = wanted)
                     and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
                     and (spot.sorted <> after_place or (m.name_key collate "C", m.id) > (after_key, after_id))
@@ -100,32 +103,32 @@ begin
         end loop;
         return;
     end if;
-    -- Without a word the order is that of the list; the rare states have an index of their own each.
+    -- Without a word the order is that of the list; the rare states have an index of their own each. The range begins
+    -- where the page does: two lower bounds would let the scan begin at the lesser.
     if wanted not in ('', 'alive') then
         return query
             select m.id, m.division_code::text, ''::text from members m
             where m.status <> 'alive' and m.status = wanted and m.current
-                and m.division_code >= low and m.division_code < high and left(m.division_code, 6) <> hole
+                and m.division_code < high and left(m.division_code, 6) <> hole
                 and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
-                and (m.division_code, m.id) > (after_place collate "C", after_id)
+                and (m.division_code, m.id) > (from_place collate "C", from_id)
             order by m.division_code, m.id limit rest;
     elsif outcome not in ('', 'match') then
         return query
             select m.id, m.division_code::text, ''::text from members m
             where (m.identity_outcome is null or m.identity_outcome <> 'match') and m.current
                 and coalesce(m.identity_outcome, 'unchecked') = outcome
-                and m.division_code >= low and m.division_code < high and left(m.division_code, 6) <> hole
+                and m.division_code < high and left(m.division_code, 6) <> hole
                 and (wanted = '' or m.status = wanted)
-                and (m.division_code, m.id) > (after_place collate "C", after_id)
+                and (m.division_code, m.id) > (from_place collate "C", from_id)
             order by m.division_code, m.id limit rest;
     else
         return query
             select m.id, m.division_code::text, ''::text from members m
-            where m.current and m.division_code >= low and m.division_code < high
-                and left(m.division_code, 6) <> hole
+            where m.current and m.division_code < high and left(m.division_code, 6) <> hole
                 and (wanted = '' or m.status = wanted)
                 and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
-                and (m.division_code, m.id) > (after_place collate "C", after_id)
+                and (m.division_code, m.id) > (from_place collate "C", from_id)
             order by m.division_code, m.id limit rest;
     end if;
 end $$;
