@@ -336,10 +336,12 @@ create function keeper_changed(members_ bigint[], what text, detail_ text) retur
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return tell_payers((
-        select array_agg(v.id) from virtual_members v
-        where v.status = 'in_force' and exists (
-            select from members m where m.id = any (members_) and in_reach(m.division_code)
-                and (m.person = v.person or m.id = v.keeper_member_id))), what, detail_);
+        with told as (select m.* from members m where m.id = any (members_) and in_reach(m.division_code))
+        select array_agg(distinct found.id) from (
+            select v.id from told t join virtual_members v on v.person = t.person and v.status = 'in_force'
+            union all
+            select v.id from told t join virtual_members v on v.keeper_code = t.division_code
+                and v.keeper_member_id = t.id and v.status = 'in_force') found), what, detail_);
 end $$;
 
 -- A payment to a virtual member failed: the keeper's account follows the bank's notice, the keeper gets the task.
