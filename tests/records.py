@@ -254,7 +254,8 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
         division_code=member.division_code, county_code=member.county_code, number=f"QY{next(NUMBERS)}",
         side=TransferSide.OUT if status == TransferStatus.ASKED else TransferSide.IN, status=TransferStatus(status),
         partner_code=county.other_county.township.division_code, partner="阿巴嘎旗某镇", person=member.person,
-        name="某*", reason="迁居", effective_on=today(session), prepared_at=moment, arrived_at=moment, member_id=member.id,
+        name="某*", reason="迁居", effective_on=today(session), prepared_at=moment, arrived_at=moment,
+        member_id=member.id,
     )  # fmt: skip
     session.add(record)
     session.flush()
@@ -263,9 +264,10 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
 
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
-    "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in, "delegation": a_delegation_in, "duty_pair": a_duty_pair_in,
-    "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
-    "household_review": a_household_review_in, "registry_change": a_registry_change_in, "registry_task": a_registry_task_in,
+    "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in,
+    "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
+    "household_review": a_household_review_in, "registry_change": a_registry_change_in,
+    "registry_task": a_registry_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""
 
