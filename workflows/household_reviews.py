@@ -145,7 +145,7 @@ PREPARE = sa.text(
         subject, visited_on, finding, checked, note, arrived_at, returned_for)
     select h.division_code, h.county_code,
         'FH' || left(h.division_code, 9) || to_char(cast(:day as date), 'YYYYMMDD')
-            || lpad(nextval('household_review_numbers')::text, 8, '0'),
+            || to_char(nextval('household_review_numbers'), 'FM0000000000'),
         h.id, :year, 'prepared', 1, h.village, h.head_name, :visited_on, :finding, :checked, :note, :moment, ''
     from households h
     where h.division_code = :division and h.id = any (:ids) and h.status = 'active'

@@ -23,7 +23,7 @@ RAISE = sa.text(
     select m.division_code, m.county_code,
         'DB' || left(m.division_code, 9)
             || to_char(cast(:moment as timestamptz) at time zone 'Asia/Shanghai', 'YYYYMMDD')
-            || lpad(nextval('registry_task_numbers')::text, 6, '0'),
+            || to_char(nextval('registry_task_numbers'), 'FM000000000'),
         :kind, 'open', 1, m.household_id, m.id, nullif(a.account_id, 0), nullif(a.roster_id, 0), :source, :detail,
         cast(cast(:moment as timestamptz) at time zone 'Asia/Shanghai' as date), :moment
     from unnest(cast(:members as bigint[]), cast(:accounts as bigint[]), cast(:rosters as bigint[]))

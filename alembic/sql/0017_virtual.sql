@@ -320,7 +320,7 @@ begin
     insert into registry_tasks (division_code, county_code, number, kind, status, version, household_id, member_id,
         roster_id, source, detail, found_on, arrived_at)
     select o.division_code, o.county_code, 'DB' || left(o.division_code, 9) || to_char(day, 'YYYYMMDD')
-            || lpad(nextval('registry_task_numbers')::text, 6, '0'),
+            || to_char(nextval('registry_task_numbers'), 'FM000000000'),
         'keeper_changed', 'open', 1, o.household_id, o.member_id, o.roster_id, 'keeper', detail_, day, moment
     from open_rosters o
     on conflict (division_code, kind, coalesce(member_id, 0), coalesce(account_id, 0), coalesce(roster_id, 0))
@@ -381,7 +381,7 @@ begin
         insert into registry_tasks (division_code, county_code, number, kind, status, version, household_id, member_id,
             account_id, source, detail, found_on, arrived_at)
         values (item.division_code, item.county_code, 'DB' || left(item.division_code, 9) || to_char(day, 'YYYYMMDD')
-                || lpad(nextval('registry_task_numbers')::text, 6, '0'),
+                || to_char(nextval('registry_task_numbers'), 'FM000000000'),
             case item.failure_class when 'dormant' then 'account_dormant' when 'name_differs' then 'account_name'
                 else 'account_closed' end, 'open', 1, item.household_id, item.member_id, item.account_id, 'bank',
             '其他苏木乡镇按虚拟户发放失败，须通知补贴对象变更或激活账户', day, moment)
