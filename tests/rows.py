@@ -14,7 +14,7 @@ MARK = 900_001
 SECTOR = "农牧"
 
 SAMPLES: dict[str, dict[str, Any]] = {
-    "account_batches": {"source": "bank"},
+    "account_batches": {"source": "bank", "file_id": 0},
     "account_batch_rows": {"batch_id": MARK},
     "accounts": {"status": "verifying"},
     "budget_indicators": {"amount_fen": 1, "available_fen": 1, "reserved_fen": 0, "requested_fen": 0, "paid_fen": 0},

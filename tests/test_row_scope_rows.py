@@ -34,7 +34,7 @@ from workflows.queue import officer_of_post
 from workflows.row_scope import SECTORED
 
 BANK_TABLES = {"agent_accounts", "accounts", "bank_batches", "disbursements", "result_exceptions", "bank_replies",
-               "bank_reply_rows"}  # fmt: skip
+               "bank_reply_rows", "account_batches", "account_batch_rows"}  # fmt: skip
 """Of these a bank's post sees the rows of its bank; of all others only what it wrote itself."""
 FOREIGN = MARK + 1
 DIRECT = {"150781000000": "150700000000", "152501000000": "152500000000"}
