@@ -265,7 +265,8 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
     "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in,
-    "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in, "bank_reply": a_bank_reply_in,
+    "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in,
+    "bank_reply": a_bank_reply_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
     "registry_task": a_registry_task_in,
 }  # fmt: skip
