@@ -157,6 +157,10 @@ class ExchangeBatchView(ConsoleView, model=ExchangeBatch):
     filters = ("status",)
     search_text = ("body_name", "receipt")
 
+    def row_links(self, request: Request, row: Any) -> list[tuple[str, str]]:
+        """Open a batch from its body's page."""
+        return [("查看", self.url_of(row))]
+
 
 class ExchangeFactView(ConsoleView, model=ExchangeFact):
     """共享信息，只列与登记不一致的。"""
@@ -174,6 +178,10 @@ class ExchangeFactView(ConsoleView, model=ExchangeFact):
         "valid_to", "ended", "as_of",
     ]  # fmt: skip
     filters = ("conflict", "kind")
+
+    def links(self, record: Any) -> list[tuple[str, str]]:
+        """Lead to the person, who is masked there and here unnamed."""
+        return [("打开该成员", f"{BASE}/member/details/{record.member_id}")]
 
     def scoped(self, by: ActingOfficer) -> Any:
         """Return what differs: the rest is seen on the person's own page."""
