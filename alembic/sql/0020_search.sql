@@ -49,66 +49,58 @@ declare
     from_place constant text := greatest(after_place collate "C", low collate "C");
     from_id constant bigint := case when from_place = after_place then after_id else 0 end;
     rest integer := least(greatest(most, 0), 1000);
-    spot record;
-    took integer;
 begin
     if low is null or low = '' then
         return;
     end if;
-    if bare <> '' and (length(bare) > 1 or village_word = '') then
-        for spot in
-            select d.code, name_letters(d.code, bare) as letters
-            from divisions d
-            where d.level = 'county' and d.code >= rpad(left(low, 6), 12, '0') collate "C" and d.code < high collate "C"
-                and left(d.code, 6) <> hole and d.code >= after_place collate "C"
-            order by d.code
-        loop
-            return query
-                select m.id, m.county_code::text, m.name_key::text from members m
-                where name_letters(m.county_code, m.name_key) @> spot.letters and m.current
+    -- One statement with a limit inside and outside: the counties (the villages) are gone through in their order until
+    -- the page is full, under one plan. A single letter beside a village or a rare state is looked for among the latter.
+    if bare <> '' and (length(bare) > 1 or village_word = '' and wanted in ('', 'alive')) then
+        return query
+            select f.id, f.county_code::text, f.name_key::text
+            from (
+                select d.code, name_letters(d.code, bare) as letters from divisions d
+                where d.level = 'county' and d.code >= rpad(left(low, 6), 12, '0') collate "C"
+                    and d.code < high collate "C" and left(d.code, 6) <> hole and d.code >= after_place collate "C"
+                order by d.code
+            ) c, lateral (
+                select m.id, m.county_code, m.name_key from members m
+                where name_letters(m.county_code, m.name_key) @> c.letters and m.current
                     and strpos(replace(m.name_key, '·', ''), bare) > 0
                     and m.division_code || '' >= low collate "C" and m.division_code || '' < high collate "C"
                     and (wanted = '' or m.status = wanted)
                     and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
                     and (village_word = '' or exists (select from households h where h.division_code = m.division_code
                         and h.id = m.household_id and strpos(h.village, village_word) > 0))
-                    and (spot.code > after_place or (m.name_key collate "C", m.id) > (after_key, after_id))
-                order by m.name_key collate "C", m.id limit rest;
-            get diagnostics took = row_count;
-            rest := rest - took;
-            exit when rest <= 0;
-        end loop;
-        return;
-    end if;
-    if village_word <> '' then
-        for spot in
-            select v.division_code, v.name, v.division_code || ' ' || v.name as sorted from villages v
-            where v.division_code >= low and v.division_code < high and left(v.division_code, 6) <> hole
-                and strpos(v.name, village_word) > 0
-                and (v.division_code || ' ' || v.name) collate "C" >= after_place collate "C"
-            order by (v.division_code || ' ' || v.name) collate "C"
-        loop
-            return query
-                select m.id, spot.sorted, m.name_key::text
+                    and (c.code > after_place or (m.name_key collate "C", m.id) > (after_key, after_id))
+                order by m.name_key collate "C", m.id limit rest
+            ) f limit rest;
+    elsif village_word <> '' then
+        return query
+            select f.id, v.sorted, f.name_key::text
+            from (
+                select w.division_code, w.name, w.division_code || ' ' || w.name as sorted from villages w
+                where w.division_code >= low and w.division_code < high and left(w.division_code, 6) <> hole
+                    and strpos(w.name, village_word) > 0
+                    and (w.division_code || ' ' || w.name) collate "C" >= after_place collate "C"
+                order by (w.division_code || ' ' || w.name) collate "C"
+            ) v, lateral (
+                select m.id, m.name_key
                 from households h join members m on m.division_code = h.division_code and m.household_id = h.id
-                where h.division_code = spot.division_code and h.village = spot.name and h.status = 'active' and m.current
+                where h.division_code = v.division_code and h.village = v.name and h.status = 'active' and m.current
                     and (bare = '' or strpos(replace(m.name_key, '·', ''), bare) > 0)
                     and (wanted = '' or m.status = wanted)
                     and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
-                    and (spot.sorted <> after_place or (m.name_key collate "C", m.id) > (after_key, after_id))
-                order by m.name_key collate "C", m.id limit rest;
-            get diagnostics took = row_count;
-            rest := rest - took;
-            exit when rest <= 0;
-        end loop;
-        return;
-    end if;
-    -- Without a word the order is that of the list; the rare states have an index of their own each. The range begins
+                    and (v.sorted <> after_place or (m.name_key collate "C", m.id) > (after_key, after_id))
+                order by m.name_key collate "C", m.id limit rest
+            ) f limit rest;
+    -- Without a longer word the order is that of the list; the rare states have an index of their own each. The range begins
     -- where the page does: two lower bounds would let the scan begin at the lesser.
-    if wanted not in ('', 'alive') then
+    elsif wanted not in ('', 'alive') then
         return query
             select m.id, m.division_code::text, ''::text from members m
             where m.status <> 'alive' and m.status = wanted and m.current
+                and (bare = '' or strpos(replace(m.name_key, '·', ''), bare) > 0)
                 and m.division_code < high and left(m.division_code, 6) <> hole
                 and (outcome = '' or coalesce(m.identity_outcome, 'unchecked') = outcome)
                 and (m.division_code, m.id) > (from_place collate "C", from_id)
