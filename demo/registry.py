@@ -4,7 +4,7 @@ Everything personal is sealed and indexed here, before it leaves the process; Po
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from models.accounts import AccountStatus
 from models.base import county_of
 from models.crypto import account_index, id_index, phone_index, ring
 from models.divisions import Division, Level
-from models.households import MemberStatus
+from models.households import IdentityOutcome, MemberStatus
 from policies.clock import now, today
 from policies.identities import name_key
 from workflows.reference_data import pinyin_key
@@ -43,7 +43,7 @@ def load_registry(session: Session, people: Population) -> None:
     _copy(session, "households", HOUSEHOLD, _households(homes, keys, today(session)))
     members = [(home, key, person) for home, key in zip(homes, keys, strict=True) for person in home.people]
     member_keys = _reserve(session, "members", len(members))
-    _copy(session, "members", MEMBER, _members(members, member_keys))
+    _copy(session, "members", MEMBER, _members(members, member_keys, now(session) - VERIFIED_AGO))
     _copy(session, "assets", ASSET, _assets(homes, keys))
     holders = [(home, key, person) for (home, _, person), key in zip(members, member_keys, strict=True) if person.card]
     _copy(session, "accounts", ACCOUNT, _accounts(holders, now(session) - VERIFIED_AGO))
@@ -57,6 +57,7 @@ HOUSEHOLD = (
 MEMBER = (
     "id", "division_code", "county_code", "household_id", "name", "name_key", "id_number", "id_index", "birth_date",
     "sex", "relation", "ethnicity", "phone", "phone_index", "status", "added_on",
+    "identity_outcome", "identity_checked_at",
 )  # fmt: skip
 ASSET = ("division_code", "county_code", "household_id", "kind", "quantity", "unit", "as_of", "source")
 ACCOUNT = (
@@ -75,7 +76,7 @@ def _households(homes: Sequence[Home], keys: Sequence[int], day: date) -> Iterat
         )  # fmt: skip
 
 
-def _members(members: Sequence[tuple[Home, int, Person]], keys: Sequence[int]) -> Iterator[Row]:
+def _members(members: Sequence[tuple[Home, int, Person]], keys: Sequence[int], moment: datetime) -> Iterator[Row]:
     seal = ring().seal
     for (home, household, person), key in zip(members, keys, strict=True):
         phone = person.phone or None
@@ -83,7 +84,7 @@ def _members(members: Sequence[tuple[Home, int, Person]], keys: Sequence[int]) -
             key, home.township_code, home.county_code, household, person.name, name_key(person.name),
             seal(person.id_number), id_index(person.id_number), person.birth_date, person.sex, person.relation,
             person.ethnicity, seal(phone) if phone else None, phone_index(phone) if phone else None,
-            MemberStatus.ALIVE.value, person.added_on,
+            MemberStatus.ALIVE.value, person.added_on, IdentityOutcome.MATCH.value, moment,
         )  # fmt: skip
 
 

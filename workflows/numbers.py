@@ -23,9 +23,10 @@ def next_numbers(session: Session, model: type[Table], letters: str, division_co
     prefix = f"{letters}{place}{today(session):%Y%m%d}"
     session.execute(text("select pg_advisory_xact_lock(hashtext(:prefix))"), {"prefix": prefix})
     last = session.exec(
-        select(func.max(col(fields.number))).where(
-            fields.division_code == division_code, col(fields.number).between(prefix, prefix + ":")
-        )
-    ).one()
+        select(col(fields.number))
+        .where(fields.division_code == division_code, col(fields.number).between(prefix, prefix + ":"))
+        .order_by(func.length(fields.number).desc(), col(fields.number).desc())
+        .limit(1)
+    ).first()
     first = int(last[len(prefix) :]) + 1 if last else 1
     return [f"{prefix}{number:0{DIGITS}d}" for number in range(first, first + count)]
