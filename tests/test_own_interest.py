@@ -45,7 +45,7 @@ LINES = [(noun, step) for noun, step in JUDGED if noun in ("roster", *BUILDERS)]
 
 class TestEveryJudgingStep:
     def test_all_nouns_are_known_here(self):
-        assert {noun for noun, _ in JUDGED} <= {"roster", *BUILDERS, "bank_reply", "post"}
+        assert {noun for noun, _ in JUDGED} <= {"roster", *BUILDERS, "bank_reply", "post", "account", "account_batch"}
         assert len(LINES) >= 12
 
     @pytest.mark.parametrize(("noun", "step"), LINES, ids=lambda one: getattr(one, "verb", one))

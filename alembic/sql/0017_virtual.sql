@@ -674,6 +674,10 @@ begin
     if noun = 'account' then
         return (select coalesce(array_agg(0), '{}') from unnest(cards) c (id) where c.id = any (records));
     end if;
+    if noun = 'account_batch' then  -- a list of replaced cards (0018): its rows that name an own account
+        return (select coalesce(array_agg(b.row_number order by b.row_number), '{}') from account_batch_rows b
+                where b.batch_id = any (records) and b.account_id = any (cards));
+    end if;
     select array_agg(found.id), array_agg(distinct found.county_code) into lines, counties from (
         select l.id, l.county_code from members m join roster_lines l
             on l.division_code = m.division_code and l.member_id = m.id
