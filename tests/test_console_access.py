@@ -306,7 +306,7 @@ class TestMasks:
 
 def is_shared(path: str) -> bool:
     """Tell whether the list holds what flows downward and is read by every county."""
-    return any(f"/{name}/" in path for name in ("subsidy-project", "warning-rule"))
+    return any(f"/{name}/" in path for name in ("subsidy-project", "warning-rule", "exchange-body"))
 
 
 def fingerprint(owner) -> list[tuple[str, str]]:
