@@ -32,9 +32,7 @@ from workflows.files import Download
 ID_NUMBER = replace(q.ID_NUMBER, help="18 位；只用于查找登记地，答复只有登记的苏木乡镇和脱敏姓名，本次查询留痕")
 PROJECT = Ask("project", "补贴项目", "choice", required=False, help="留空为全部项目")
 REASON = Ask("reason", "原因", help="写明事由和依据，不要写身份证号、账号")
-INTO = Ask(
-    "into_number", "迁入户的户编号", "text", required=False, help="迁入已有的户；留空为另立新户，本人为户主"
-)
+INTO = Ask("into_number", "迁入户的户编号", "text", required=False, help="迁入已有的户；留空为另立新户，本人为户主")
 RELATION = Ask(
     "relation", "与户主关系", "choice",
     choices=((HEAD, "户主（另立新户）"), *((key, name) for key, name in q.RELATION.choices if key in RELATIONS)),

@@ -81,4 +81,3 @@ def contents(
         session, change, by=by, noun=registry_changes.NOUN, label=CONTENTS, fields=change.fields, count=1, reason=reason
     )
     return shown_of(change.before), shown_of(change.after)
-
