@@ -1,4 +1,13 @@
 -- Exchange with the twelve bodies of Article 29: who may tell what, what was received, what it said of whom.
+
+select apply_scope(t, 'reference') from unnest(array['exchange_bodies', 'exchange_batches']) t;
+select apply_scope(t, 'closed') from unnest(array['exchange_keys', 'exchange_nonces', 'exchange_rows']) t;
+select apply_scope(t, 'ranged') from unnest(array['exchange_facts', 'exchange_coverage']) t;
+revoke insert, update, delete on exchange_facts, exchange_coverage from yikatong_app;
+select watch_changes('exchange_bodies', '{last_number,last_received_at,last_applied_at,last_as_of}');
+select watch_changes(t) from unnest(array['exchange_keys', 'exchange_batches', 'exchange_facts']) t;
+
+-- Inserted under watch: the trail tells of them from their first row on.
 insert into exchange_bodies (code, name, kinds) values
     ('finance', '财政', '{other}'),
     ('police', '公安', '{person,death}'),
@@ -13,13 +22,8 @@ insert into exchange_bodies (code, name, kinds) values
     ('forestry', '林草', '{grassland,forest,ranger}'),
     ('disabled', '残联', '{disability}'),
     ('tax', '税务', '{tax}');
-
-select apply_scope(t, 'reference') from unnest(array['exchange_bodies', 'exchange_batches']) t;
-select apply_scope(t, 'closed') from unnest(array['exchange_keys', 'exchange_nonces', 'exchange_rows']) t;
-select apply_scope(t, 'ranged') from unnest(array['exchange_facts', 'exchange_coverage']) t;
-revoke insert, update, delete on exchange_facts, exchange_coverage from yikatong_app;
-select watch_changes('exchange_bodies', '{last_number,last_received_at,last_applied_at,last_as_of}');
-select watch_changes(t) from unnest(array['exchange_keys', 'exchange_batches', 'exchange_facts']) t;
+set constraints all immediate;
+set constraints all deferred;
 
 do $generation$
 begin
