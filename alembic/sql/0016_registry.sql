@@ -6,6 +6,24 @@ revoke delete on registry_changes, registry_tasks, attachments, certificates, ho
     from yikatong_app;
 revoke insert, update, delete on residences from yikatong_app;
 revoke update on attachments from yikatong_app;
+-- The trail masks what screens mask, in the new tables too: the persons that changes and reviews are about, and the
+-- address somebody moves to.
+do $names$
+declare
+    body text := pg_get_functiondef((select oid from pg_proc where proname = 'trail_body'));
+    told text;
+begin
+    told := replace(body, $a$t = 'households' and name = 'address'$a$,
+        $a$t in ('households', 'transfers') and name = 'address'$a$);
+    told := replace(told, $a$or name = 'name' and t in ('members', 'roster_lines', 'failures')$a$,
+        $a$or name = 'subject' and t in ('registry_changes', 'household_reviews')
+            or name = 'name' and t in ('members', 'roster_lines', 'failures')$a$);
+    if told = body or position('household_reviews' in told) = 0 or position('transfers' in told) = 0 then
+        raise exception 'trail_body has another text';
+    end if;
+    execute told;
+end
+$names$;
 select watch_changes(t) from unnest(array['registry_changes', 'registry_tasks', 'attachments', 'certificates',
     'residences', 'households', 'members', 'assets']) t;
 

@@ -37,3 +37,13 @@ drop trigger registry_changes_guarded on registry_changes;
 drop function guard_registry_change();
 grant delete on households, members, assets to yikatong_app;
 drop sequence registry_task_numbers;
+do $names$
+declare
+    body text := pg_get_functiondef((select oid from pg_proc where proname = 'trail_body'));
+begin
+    body := replace(body, $a$t in ('households', 'transfers') and name = 'address'$a$,
+        $a$t = 'households' and name = 'address'$a$);
+    execute replace(body, $a$or name = 'subject' and t in ('registry_changes', 'household_reviews')
+            or name = 'name' and t in$a$, $a$or name = 'name' and t in$a$);
+end
+$names$;
