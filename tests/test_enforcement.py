@@ -225,7 +225,9 @@ class TestAllow:
         assert set(Permission) - held == set()
 
     def test_administrators_hold_no_verb_of_the_business(self):
-        theirs = ("organisation", "officer", "post", "delegation", "session", "policy", "duty", "audit", "key")
+        theirs = (
+            "organisation", "officer", "post", "delegation", "session", "policy", "duty", "audit", "key", "exchange",
+        )  # fmt: skip
         for role in (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN):
             for level, kind in product(Level, OrganisationKind):
                 held = POLICY.permissions(role, level, kind)
