@@ -53,8 +53,8 @@ def every_command() -> list[tuple[tuple[str, ...], Any]]:
 class TestHelp:
     def test_the_commands_are_these(self):
         assert {" ".join(path) for path, _ in every_command()} == {
-            "demo", "serve", "worker", "migrate", "story", "import-roster", "import-registry", "bulletin", "banks", "check",
-            "journal verify", "audit verify", "audit anchor", "audit public-key", "audit archive",
+            "demo", "serve", "worker", "migrate", "story", "import-roster", "import-registry", "bulletin", "banks",
+            "check", "journal verify", "audit verify", "audit anchor", "audit public-key", "audit archive",
             "bootstrap", "reset-officer", "sandbox police", "sandbox budget", "sandbox bank", "sandbox advance",
             "sandbox exchange",
             "keys status", "keys rotate", "keys rotate-index", "keys retire",
