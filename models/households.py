@@ -157,6 +157,7 @@ class Member(Table, table=True):
             postgresql_using="gin",
             postgresql_where=sa.text("current"),
         ),
+        sa.Index("ix_members_checked", "identity_checked_at", postgresql_where=sa.text("current")),
         sa.Index("ix_members_gone", "division_code", "id", postgresql_where=sa.text("status <> 'alive'")),
         sa.Index(
             "ix_members_unmatched",

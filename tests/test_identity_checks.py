@@ -211,3 +211,17 @@ class TestPaidAfterDeath:
         assert identity_checks.find_paid_after_death(session, [line.member_id, unpaid.member_id]) == 1
         task = session.exec(select(RegistryTask).where(RegistryTask.member_id == line.member_id)).one()
         assert (task.kind, task.roster_id) == (TaskKind.PAID_AFTER_DEATH, land.roster.id)
+
+
+class TestRevived:
+    def test_the_task_about_a_person_registered_dead_stays_one_while_the_police_call_them_alive(self, town, owner):
+        with owner() as session:
+            session.execute(sa.text("update members set status = 'dead', died_on = date '2024-03-05' where id = :id"),
+                            {"id": town.ids[0]})  # fmt: skip
+        town.check()
+        with owner() as session:
+            advance(session, now(session) + timedelta(days=31))
+        town.check()
+        with owner() as session:
+            tasks = session.exec(select(RegistryTask).where(RegistryTask.member_id == town.ids[0])).all()
+        assert [(task.kind, task.status) for task in tasks] == [(TaskKind.IDENTITY_MISMATCH, TaskStatus.OPEN)]

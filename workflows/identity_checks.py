@@ -88,28 +88,49 @@ def check_township(session: Session, *, by: ActingOfficer) -> Job:
     place = {"division": by.division_code, "kind": CHECK_JOB}
     if session.execute(RUNNING, place).first() is not None:
         raise CheckUnderWay
-    if not session.execute(COUNT, _asked(now(session)) | {"ids": None}).scalar_one():
+    if not _count(session, now(session), None):
         raise NobodyToCheck(days=IDENTITY_FRESH.days)
     return start_job(session, by=by, kind=CHECK_JOB, title="公安联网核查（全乡）", division_code=by.division_code)
 
 
 # --- the job ------------------------------------------------------------------------------------------------------
 
-DUE = (
-    "m.current and m.status in ('alive', 'missing', 'dead') and m.added_on is not null and ("
-    " cast(:ids as bigint[]) is not null and m.id = any (:ids)"
-    "   and (m.identity_checked_at is null or m.identity_checked_at < :since)"
-    " or cast(:ids as bigint[]) is null and (m.identity_checked_at is null or m.identity_checked_at < :fresh"
-    "   or m.identity_checked_at < :doubted and m.identity_outcome <> 'match' and m.status <> 'dead'))"
-)
-COUNT = sa.text(f"select count(*) from members m where {DUE}")  # noqa: S608 - text of this module
-NEXT = sa.text(
-    f"select m.id from members m where {DUE} and m.id > :after order by m.id limit {CHUNK}"  # noqa: S608 - as above
-)
+MISSING_OR_OLD = """
+    select m.id from members m
+    where m.current and m.status <> 'moved' and (m.identity_checked_at is null or m.identity_checked_at < :fresh)
+"""
+DIFFERED = """
+    select m.id from members m
+    where m.current and m.status in ('alive', 'missing') and m.identity_outcome <> 'match'
+        and m.identity_checked_at < :doubted
+"""
+NAMED = """
+    select m.id from members m where m.id = any (:ids) and m.current
+        and (m.identity_checked_at is null or m.identity_checked_at < :since)
+"""
+DUE = (MISSING_OR_OLD, DIFFERED)
+"""Who is due without being named: each half has an index of its own (0020, 0023)."""
 
 
-def _asked(since: datetime) -> dict[str, Any]:
-    return {"since": since, "fresh": since - IDENTITY_FRESH, "doubted": since - IDENTITY_DOUBTED}
+def _people(ids: Sequence[int] | None, tail: str = "") -> str:
+    """Return the question who is due, each half with the same tail."""
+    return " union ".join(f"({half}{tail})" for half in (DUE if ids is None else (NAMED,)))
+
+
+def _asked(since: datetime, ids: Sequence[int] | None) -> dict[str, Any]:
+    if ids is not None:
+        return {"ids": list(ids), "since": since}
+    return {"fresh": since - IDENTITY_FRESH, "doubted": since - IDENTITY_DOUBTED}
+
+
+def _count(session: Session, since: datetime, ids: Sequence[int] | None) -> int:
+    statement = sa.text(f"select count(*) from ({_people(ids)}) due")  # noqa: S608 - texts of this module
+    return int(session.execute(statement, _asked(since, ids)).scalar_one())
+
+
+def _next(session: Session, since: datetime, ids: Sequence[int] | None, left_out: set[int]) -> Sequence[int]:
+    statement = sa.text(_people(ids, f" and m.id <> all (:left_out) limit {CHUNK}"))
+    return session.scalars(statement, _asked(since, ids) | {"left_out": list(left_out)}).all()
 
 
 def run_checks(job_id: int, post_id: int) -> None:
@@ -121,7 +142,7 @@ def run_checks(job_id: int, post_id: int) -> None:
     with transaction(by) as session:
         job = session.get_one(Job, job_id)
         ids, since = job.arguments.get("members"), job.queued_at
-        total = session.execute(COUNT, _asked(since) | {"ids": ids}).scalar_one()
+        total = _count(session, since, ids)
     counts: dict[str, int] = {}
 
     def tell(done: int) -> bool:
@@ -142,13 +163,16 @@ def _ask_all(
     tell: Callable[[int], bool],
     most: int | None = None,
 ) -> bool:
-    """Ask chunk after chunk until nobody is left; return False when told to stop. Raises Waiting, CheckRejected."""
-    done, after = 0, 0
+    """Ask chunk after chunk until nobody is left; return False when told to stop. Raises Waiting, CheckRejected.
+
+    Who has been answered is due no more; should the police leave somebody out, nobody is asked about for ever.
+    """
+    done, left_out = 0, set[int]()
     while most is None or done < most:
         if not tell(done):
             return False
         with transaction(by) as session:
-            people = session.scalars(NEXT, _asked(since) | {"ids": ids, "after": after}).all()
+            people = _next(session, since, ids, left_out)
             queries = _queries(session, people)
         if not queries:
             break
@@ -163,7 +187,8 @@ def _ask_all(
             keep(session, answers, by=by)
         for answer in answers:
             counts[answer.outcome.label] = counts.get(answer.outcome.label, 0) + 1
-        done, after = done + len(queries), people[-1]
+        done += len(queries)
+        left_out |= set(people) - {int(answer.reference) for answer in answers}
     return True
 
 
@@ -214,12 +239,12 @@ def keep(session: Session, answers: Sequence[PersonAnswer], *, by: ActingOfficer
             found[TaskKind.IDENTITY_NOT_FOUND].append(row.id)
         elif row.outcome == "dead" and row.status != "dead":
             found[TaskKind.DECEASED].append(row.id)
-    for kind, ids in found.items():
-        raise_tasks(session, kind, ids, source=SOURCE, detail=DETAILS[kind])
-        settled = sorted({row.id for row in rows} - set(ids))
-        vanish(session, kind, settled, by=by) if settled else 0
     revived = [row.id for row in rows if row.outcome == "match" and row.status == "dead"]
     raise_tasks(session, TaskKind.IDENTITY_MISMATCH, revived, source=SOURCE, detail=LIVING_AGAIN)
+    for kind, ids in found.items():
+        raise_tasks(session, kind, ids, source=SOURCE, detail=DETAILS[kind])
+        differ = {*ids, *(revived if kind == TaskKind.IDENTITY_MISMATCH else ())}
+        vanish(session, kind, sorted({row.id for row in rows} - differ), by=by)
     find_paid_after_death(session, [row.id for row in rows if row.outcome == "dead"])
 
 

@@ -106,7 +106,9 @@ select guard_registry('assets');
 select guard_registry('certificates');
 
 -- History follows the members, whoever writes them: a stay begins with a living, current record and ends when the
--- person leaves the household, dies, or the relation to its head changes.
+-- person leaves the household, dies, or the relation to its head changes. A stay never begins before the former one has
+-- ended: a death is registered with its own date, however late, while the relations that it changes belong to people who
+-- came in the meantime.
 create function residences_follow() returns trigger language plpgsql
     security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -123,7 +125,9 @@ begin
         insert into residences (division_code, county_code, household_id, member_id, person, relation, from_on,
             began_by, change_id)
         select f.division_code, f.county_code, f.household_id, f.id, f.person, f.relation,
-            coalesce(c.effective_on, day), coalesce(c.kind, 'import'), f.change_id
+            greatest(coalesce(c.effective_on, day), (select max(r.until_on) from residences r
+                where r.division_code = f.division_code and r.member_id = f.id)),
+            coalesce(c.kind, 'import'), f.change_id
         from fresh f join stale s on s.id = f.id left join registry_changes c on c.id = f.change_id
         where f.current and f.status in ('alive', 'missing')
             and (f.household_id, f.relation, f.person, f.current, f.status)

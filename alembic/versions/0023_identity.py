@@ -22,7 +22,7 @@ def run(name: str) -> None:
 
 
 def upgrade() -> None:
-    """Make the tables, then their policies."""
+    """Make the index of the police's answers."""
     run("0023_identity")
 
 
