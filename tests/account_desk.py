@@ -9,10 +9,11 @@ from integrations.banks import AccountAnswer
 from models.account_batches import AccountBatch, AccountBatchRow
 from models.accounts import Account, AccountStatus
 from models.database import transaction
-from models.jobs import Job, JobStatus
+from models.jobs import Job
 from models.officers import ActingOfficer
 from models.registry_tasks import RegistryTask
 from reports.sheets.account_batches import CARDS, write_list
+from tests.bank_desk import work_off
 from tests.conftest import Owner
 from tests.money import SWEEP
 from tests.world import World
@@ -20,7 +21,6 @@ from workflows import account_batches, accounts
 from workflows.account_answers import apply_answers
 from workflows.account_batch_apply import run_apply
 from workflows.account_batch_check import run_check
-from workflows.jobs import follow
 
 WORK = {account_batches.CHECK_JOB: run_check, account_batches.APPLY_JOB: run_apply}
 
@@ -87,12 +87,7 @@ class AccountDesk:
 
     def work(self) -> list[Job]:
         """Do what the worker does with the jobs of batches."""
-        with self.owner() as session:
-            waiting = list(session.exec(select(Job).where(Job.status == JobStatus.QUEUED).order_by(sa.text("id"))))
-        for job in waiting:
-            if job.kind in WORK and job.id is not None:
-                follow(job.id, job.post_id, WORK[job.kind])
-        return waiting
+        return work_off(self.owner, WORK)
 
     def rows(self, batch: AccountBatch) -> dict[int, tuple[str, str]]:
         """Return outcome and message of each row of a batch."""

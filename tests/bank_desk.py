@@ -1,5 +1,6 @@
 """Two agent banks at their desks: officers, accounts that wait, batches, and jobs done as the worker does."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,16 @@ from workflows.sessions import hasher
 RURAL, OTHER = "402", "103"
 """The prefixes of the first bank (the world's own) and of the second."""
 WORK = {bank_replies.CHECK_JOB: run_check, bank_replies.APPLY_JOB: run_apply}
+
+
+def work_off(owner: Owner, work: Mapping[str, Callable[[int, int], None]]) -> list[Job]:
+    """Do what the worker does with the waiting jobs of these kinds; return all that waited."""
+    with owner() as session:
+        waiting = list(session.exec(select(Job).where(Job.status == JobStatus.QUEUED).order_by(sa.text("id"))))
+    for job in waiting:
+        if job.kind in work and job.id is not None:
+            follow(job.id, job.post_id, work[job.kind])
+    return waiting
 
 
 def a_bank_office(session: Session, world: World, prefix: str, login: str) -> Office:
@@ -82,12 +93,7 @@ class BankDesk:
 
     def work(self) -> list[Job]:
         """Do what the worker does with the jobs of replies."""
-        with self.owner() as session:
-            waiting = list(session.exec(select(Job).where(Job.status == JobStatus.QUEUED).order_by(sa.text("id"))))
-        for job in waiting:
-            if job.kind in WORK and job.id is not None:
-                follow(job.id, job.post_id, WORK[job.kind])
-        return waiting
+        return work_off(self.owner, WORK)
 
     def again(self, record: Any) -> Any:
         """Return a record as it stands."""

@@ -15,6 +15,7 @@ import xlsxwriter
 
 from policies.identities import luhn_valid, name_key
 from reports.sheets import cells
+from reports.sheets.data_rows import data_chunks
 from reports.sheets.findings import Findings
 from reports.sheets.headers import SEARCHED_ROWS, Header, find_header, report_header
 from reports.sheets.rosters import ODD_REMEDIES
@@ -134,20 +135,9 @@ class CardSheet:
         """Read the data rows, each with what the sheet alone shows to be wrong."""
         if self.header is None or not self.readable:
             return
-        pending: list[tuple[int, list[Any]]] = []
-        last = 0
-        for number, row in islice(rows_of(self._book.sheet(self.findings.sheet)), self.header.first_data_row - 1, None):
-            last = number
-            if self._is_data(number, row):
-                pending.append((number, row))
-            if len(pending) == size:
-                yield self._parse(pending)
-                pending = []
-        if pending:
-            yield self._parse(pending)
-        if self._hidden.lost_row:
-            what = f"工作表记录的范围与内容不符：只读到第 {last} 行，实际到第 {self._hidden.lost_row} 行"
-            self.findings.problem(0, -1, what, "请用 Excel 或 WPS 打开并另存为 .xlsx 后再上传")
+        sheet, first = self._book.sheet(self.findings.sheet), self.header.first_data_row
+        for rows in data_chunks(sheet, first, size, self._is_data, self._hidden, self.findings):
+            yield self._parse(rows)
 
     def _is_data(self, number: int, row: list[Any]) -> bool:
         """Tell data from blank, total and signature rows; a row with a number or an odd cell is always data."""

@@ -5,7 +5,7 @@ Files are opened one after the other and CSV is read as a stream, so that memory
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import PurePath
 from typing import Any, Protocol
@@ -84,27 +84,13 @@ class Book(Protocol):
         """Return what the sheet's values don't show."""
 
 
-@dataclass
-class OldBook:
+class OldBook(Workbook):
     """A .xls workbook: its values; what they hide can't be seen in this format."""
-
-    file_name: str
-    book: CalamineWorkbook
-    _sheets: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sheet_names(self) -> list[str]:
         """Return the names of the worksheets, in order."""
         return list(self.book.sheet_names)
-
-    def sheet(self, name: str) -> Any:
-        """Return a sheet, read once. Raises WorkbookDamaged."""
-        if name not in self._sheets:
-            try:
-                self._sheets[name] = self.book.get_sheet_by_name(name)
-            except CalamineError as problem:
-                raise WorkbookDamaged(file=self.file_name, detail=f"工作表“{name}”") from problem
-        return self._sheets[name]
 
     def hidden(self, name: str) -> Hidden:
         """Return nothing: neither hidden rows nor formulas can be told."""
@@ -232,7 +218,7 @@ def _open_old(name: str, content: bytes) -> OldBook:
     if ENCRYPTED_STREAM in content:
         raise WorkbookEncrypted(file=name)
     try:
-        book = OldBook(name, CalamineWorkbook.from_filelike(BytesIO(content)))
+        book = OldBook(content, name, CalamineWorkbook.from_filelike(BytesIO(content)))
         book.sheet(book.sheet_names[0])
     except (CalamineError, IndexError) as problem:
         raise WrongFileType(file=name, kind="无法识别的 Office 文件") from problem

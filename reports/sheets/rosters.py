@@ -14,6 +14,7 @@ from typing import Any
 
 from policies.identities import name_key
 from reports.sheets import cells
+from reports.sheets.data_rows import report_lost_rows
 from reports.sheets.findings import Findings
 from reports.sheets.headers import SEARCHED_ROWS, Header, find_header, report_header
 from reports.sheets.templates import Template
@@ -150,13 +151,7 @@ class RosterSheet:
                     pending = []
         if pending:
             yield self._parse(pending)
-        self._require_whole(last)
-
-    def _require_whole(self, last: int) -> None:
-        """Compare with the last filled row of the sheet's XML: a sheet is never read short."""
-        if self._hidden.lost_row:
-            what = f"工作表记录的范围与内容不符：只读到第 {last} 行，实际到第 {self._hidden.lost_row} 行"
-            self.findings.problem(0, -1, what, "请用 Excel 或 WPS 打开并另存为 .xlsx 后再上传")
+        report_lost_rows(last, self._hidden, self.findings)
 
     def _is_data(self, number: int, row: list[Any], pending: list[tuple[int, list[Any]]]) -> bool:
         """Tell data from blank, total and signature rows; totals are remembered with the sums up to them."""
