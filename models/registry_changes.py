@@ -36,6 +36,13 @@ class ChangeKind(Labelled):
     IMPORT = "import", "批量导入"
 
 
+PROVEN = frozenset((
+    ChangeKind.NEW_HOUSEHOLD, ChangeKind.NEW_MEMBER, ChangeKind.IDENTITY, ChangeKind.DEATH, ChangeKind.MISSING,
+    ChangeKind.RESTORE, ChangeKind.MERGE,
+))  # fmt: skip
+"""What says who exists, who is who and who lives: never on somebody's word alone, a document stands behind it."""
+
+
 class ChangeStatus(Labelled):
     """The life of a change: nothing of it is true before a second person has approved it."""
 

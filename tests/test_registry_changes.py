@@ -8,22 +8,25 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
+from admin.registry_asks import EVIDENCE
+from admin.registry_forms import HOUSEHOLD_PROPOSALS, MEMBER_PROPOSALS, NEW_HOUSEHOLD
 from models.certificates import Certificate
 from models.crypto import id_index, phone_index
 from models.households import Asset, HukouKind, Member
 from models.officers import Role
-from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
+from models.registry_changes import PROVEN, ChangeKind, ChangeStatus, RegistryChange
 from policies.clock import today
 from policies.interests import OwnHousehold
 from policies.person_fields import FieldWrong
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, SamePersonTwice, StepNotPossible
-from tests.changes import agree, changes_assets, changes_households, changes_people, do, family, fresh
+from tests.changes import ON_PAPER, PAPER, agree, changes_assets, changes_households, changes_people, do, family, fresh
 from tests.factories import SECOND_TOWNSHIP, World, a_household, a_member, an_asset, an_id_number, second_account
 from workflows import registry_changes
 from workflows.changes_people import HeadStays
 from workflows.registry_changes import (
     ChangeUnderWay,
     EffectiveLater,
+    EvidenceMissing,
     NotAmendable,
     NothingChanges,
     Overtaken,
@@ -85,7 +88,12 @@ class TestTwoPeople:
             {"index": id_index(number), "id": county.township.head.officer_id},
         )
         change = changes_households.new_household(
-            session, by=county.township.clerk, name="张三", id_number=number.lower(), reason="新建"
+            session,
+            by=county.township.clerk,
+            name="张三",
+            id_number=number.lower(),
+            reason="新建",
+            evidence=(PAPER,),
         )
         with pytest.raises(OwnHousehold):
             agree(session, county.township, change)
@@ -200,6 +208,18 @@ class TestFacts:
         member = a_member(session, county)
         do(session, county.township, changes_people.change_member, member, phone="")
         assert (member.phone, member.phone_index) == (None, None)
+
+    def test_nobody_is_registered_dead_without_a_document(self, session: Session, county: World):
+        member = a_member(session, county)
+        with pytest.raises(EvidenceMissing, match="死亡登记"):
+            do(session, county.township, changes_people.register_death, member, died_on=today(session), evidence=())
+        assert session.exec(select(RegistryChange)).all() == []
+
+    def test_the_form_asks_for_the_document_that_the_verb_demands(self):
+        every = (NEW_HOUSEHOLD, *HOUSEHOLD_PROPOSALS, *MEMBER_PROPOSALS)
+        asking = {one.kind for one in every if EVIDENCE in one.asks}
+        assert asking == set(PROVEN)
+        assert {one.verb for one in every if one.kind in PROVEN} == ON_PAPER
 
     def test_the_head_stays_the_head(self, session: Session, county: World):
         with pytest.raises(HeadStays):

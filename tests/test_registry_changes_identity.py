@@ -20,7 +20,7 @@ from policies.codes import HEAD
 from policies.entitlements import entitlement_key
 from policies.identities import name_key
 from policies.person_fields import FieldWrong
-from tests.changes import agree, changes_people, do, do_as, family, fresh
+from tests.changes import PAPER, agree, changes_people, do, do_as, family, fresh
 from tests.conftest import As, Owner
 from tests.factories import (
     LAND,
@@ -85,7 +85,7 @@ class TestCorrect:
     def test_even_when_it_was_taken_after_the_proposal(self, session: Session, county: World):
         member, number = a_member(session, county), an_id_number()
         change = changes_people.correct_identity(
-            session, member, by=county.township.clerk, id_number=number, reason="更正"
+            session, member, by=county.township.clerk, id_number=number, reason="更正", evidence=(PAPER,)
         )
         a_member(session, county, id_number=number)
         with pytest.raises(OtherRecord):

@@ -18,7 +18,7 @@ from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from policies.clock import now, today
 from policies.moves import move
 from policies.refusals import Refused, SamePersonTwice
-from tests.changes import agree, changes_assets, changes_households, changes_people, do_as
+from tests.changes import PAPER, agree, changes_assets, changes_households, changes_people, do_as
 from tests.conftest import As, Owner
 from tests.factories import World, a_household, a_member, an_asset, an_id_number, key, second_account
 from workflows import registry_changes
@@ -233,7 +233,7 @@ class TestTheSameMoment:
         for office in (county.township, county.other_county.township):
             with as_(office.clerk) as session:
                 change = changes_households.new_household(session, by=office.clerk, name="张三", id_number=number,
-                                                          reason="新")  # fmt: skip
+                                                          reason="新", evidence=(PAPER,))  # fmt: skip
             found.append((office.head, key(change.id)))
         return found
 

@@ -20,7 +20,7 @@ from models.base import county_of
 from models.crypto import id_index
 from models.households import Household, Member
 from models.officers import ActingOfficer
-from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
+from models.registry_changes import PROVEN, ChangeKind, ChangeStatus, RegistryChange
 from policies.clock import now, today
 from policies.enforcement import allow
 from policies.identities import normalise_id
@@ -38,6 +38,12 @@ NOUN = "registry_change"
 
 class NothingChanges(Refused):
     """变更后与变更前完全相同，没有需要复核的内容；请核对填写的项目（第十一条）。"""
+
+    status_code = 400
+
+
+class EvidenceMissing(Refused):
+    """“{kind}”须有佐证材料；请在“佐证材料”中上传证件或证明的照片、扫描件或 PDF（第十一条）。"""
 
     status_code = 400
 
@@ -177,7 +183,10 @@ def plan_change(
     member: Member | None = None,
     asked: Mapping[str, Any],
 ) -> RegistryChange:
-    """Propose what a plan drafts from the fields that were asked. （第十一条） Raises as `propose` and the plan do."""
+    """Propose what a plan drafts from the fields that were asked. （第十一条）
+
+    Raises EvidenceMissing, and as `propose` and the plan do.
+    """
     record = member or household
     allow(session, by, Permission.REGISTRY_CHANGE_PROPOSE, record)
     about = About(
@@ -188,6 +197,8 @@ def plan_change(
     )
     kept = _kept(asked)
     draft = PLANS[kind](session, about, **kept)
+    if kind in PROVEN and not evidence:
+        raise EvidenceMissing(kind=kind.label)
     return propose(
         session, kind, by=by, reason=reason, effective_on=about.day, before=draft.before, after=draft.after,
         household=household, member=member, subject=draft.subject, evidence=evidence, row_count=draft.row_count,
