@@ -65,6 +65,7 @@ class Menu(StrEnum):
     """The groups of the menu, in the order of the money's way."""
 
     CATALOGUE = "项目与规则"
+    APPLICATIONS = "申报与资格"
     REGISTRY = "补贴对象"
     ROSTERS = "清册"
     MONEY = "资金"
@@ -233,7 +234,8 @@ class ConsoleView(ModelView):
         if self.lifecycle is None:
             return []
         by, granted = who(request), self.granted(request)
-        return [step for step in inbox.steps_of(record) if self.permits(step, by, granted)]
+        steps = [step for step in inbox.steps_of(record) if self.permits(step, by, granted)]
+        return [step for step in steps if step.desk and step.desk.reaches(by, record.division_code)]
 
     @staticmethod
     def permits(step: Step, by: ActingOfficer, granted: frozenset[str]) -> bool:

@@ -13,6 +13,7 @@ from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
 from models.base import Table
+from models.catalogue_tasks import CatalogueTask
 from models.clock import CalendarDay
 from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
@@ -47,6 +48,7 @@ NOUNS: dict[type[Table], str] = {
     HouseholdReview: "household-review",
     Transfer: "transfer",
     VirtualMember: "virtual-member",
+    CatalogueTask: "catalogue-task",
 }
 """The nouns that wait at desks, with the identity of their view."""
 
@@ -133,6 +135,11 @@ def desks_of(by: ActingOfficer) -> tuple[Desk, ...]:
     return tuple(desk for desk in Desk if desk.seats(by))
 
 
+def at_home(model: Any, desk: Desk, by: ActingOfficer) -> list[Any]:
+    """Return the condition that a desk of every level takes only its own division's records."""
+    return [model.division_code == by.division_code] if desk.home else []
+
+
 def sector_filter(model: Any, by: ActingOfficer) -> list[Any]:
     """Return the condition that a department sees its own line only. （第十四条）"""
     if by.kind != OrganisationKind.DEPARTMENT or not hasattr(model, "sector"):
@@ -157,7 +164,7 @@ def _turns(model: Any, by: ActingOfficer) -> list[Any]:
         col(DeskHolder.person) == by.person,
     )
     return [
-        sa.and_(model.status.in_(statuses), ~taken.where(col(DeskHolder.desk) != desk))
+        sa.and_(model.status.in_(statuses), ~taken.where(col(DeskHolder.desk) != desk), *at_home(model, desk, by))
         for desk in desks_of(by)
         if (statuses := lifecycle.awaits(desk))
     ]

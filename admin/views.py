@@ -6,6 +6,7 @@ from admin.account_batches import AccountBatchView
 from admin.accounts import AccountView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
+from admin.catalogue_tasks import CatalogueTaskView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.enquiry import EnquiryView, HouseholdFileView, WindowView
@@ -75,6 +76,7 @@ VIEWS: tuple[type[Any], ...] = (
     ExchangeBatchView,
     ExchangeFactView,
     SubsidyProjectView,
+    CatalogueTaskView,
     WarningRuleView,
     BulletinView,
     EventView,

@@ -90,6 +90,7 @@ class ImportRow(Table, table=True):
     amount_fen: int = fen("金额")
     component: str = column("构成", "")
     note: str = column("备注", "")
+    extra: dict[str, Any] = column("项目字段", default_factory=dict, sa_type=JSONB, server_default=sa.text("'{}'"))
 
     __table_args__ = (
         sa.ForeignKeyConstraint(["division_code", "import_id"], ["roster_imports.division_code", "roster_imports.id"]),

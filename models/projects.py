@@ -1,12 +1,13 @@
 """The catalogue: subsidy projects, their standards, notice periods and budget links. （第六至十条）"""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
-from models.base import Labelled, RowScope, Table, column, division, enum_type, identity
+from models.base import Labelled, RowScope, Table, column, division, enum_type, identity, moment
 
 
 class PolicyLevel(Labelled):
@@ -58,6 +59,35 @@ class SubsidyProject(Table, table=True):
     sheet_kind: str = column("清册样式", "generic", help="land：耕地地力样式；generic：通用样式")
     status: ProjectStatus = column("状态", ProjectStatus.ADMITTED, sa_type=enum_type(ProjectStatus))
     source: str = column("资料来源", "")
+    project_version: int = column("版本", 1, server_default="1", help="project_versions 中现行的版本号")
+    definition: dict[str, Any] = column(
+        "项目定义",
+        default_factory=dict,
+        sa_type=JSONB,
+        server_default=sa.text("'{}'"),
+        help="现行版本的内容，见 policies/definitions.py",
+    )
+
+
+class ProjectVersion(Table, table=True):
+    """One version of a project, frozen: what rosters made under it follow for ever. （第七条、第九条）"""
+
+    __tablename__ = "project_versions"
+    __row_scope__: ClassVar[RowScope] = RowScope.DOWNWARD
+    __title__: ClassVar[str] = "项目版本"
+
+    id: int | None = identity()
+    division_code: str = division("所属区划")
+    project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
+    sector: str = column("主管领域")
+    number: int = column("版本号")
+    definition: dict[str, Any] = column("项目定义", sa_type=JSONB)
+    digest: str = column("内容摘要", help="项目定义的 SHA-256")
+    basis: str = column("依据", "", help="申请表编号，初始版本为资料来源")
+    effective_on: date = column("生效日期")
+    made_at: datetime = moment("形成时间", ..., nullable=False)
+
+    __table_args__ = (sa.UniqueConstraint("project_id", "number"),)
 
 
 class ProjectStandard(Table, table=True):

@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, fen, identity, moment
 from models.crypto import BlindIndex, Sealed
@@ -58,6 +59,7 @@ class Roster(Table, table=True):
     number: str = column("清册编号", unique=True)
     project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
     project_name: str = column("项目名称")
+    project_version: int = column("项目版本", 0, server_default="0", help="造册时的项目版本，由触发器写入，此后不变")
     sector: str = column("主管领域")
     township: str = column("苏木乡镇名称")
     period: str = column("补贴所属期")
@@ -125,6 +127,9 @@ class RosterLine(Table, table=True):
     state: LineState = column("明细状态", LineState.ACTIVE, sa_type=enum_type(LineState))
     state_reason: str = column("停缓发原因", "")
     note: str = column("备注", "")
+    extra: dict[str, Any] = column(
+        "项目字段", default_factory=dict, sa_type=JSONB, server_default=sa.text("'{}'"), help="项目自定的字段和值"
+    )
     identity_outcome: IdentityOutcome | None = column(
         "核查结果", None, sa_type=enum_type(IdentityOutcome), nullable=True
     )

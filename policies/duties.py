@@ -58,6 +58,19 @@ PREPARED_AND_JUDGED = (
     ("household_review:prepare", "household_review:sign"),
     ("account:register", "account:confirm"),
     ("account_batch:propose", "account_batch:confirm"),
+    ("project_change:draft", "project_change:sign"),
+    ("project_change:examine", "project_change:admit"),
+    ("exception:propose", "exception:confirm"),
+    ("annual_list:draft", "annual_list:publish"),
+    ("publication:prepare", "publication:publish"),
+    ("standard:propose", "standard:confirm"),
+    ("flow:draft", "flow:enable"),
+    ("local_rule:propose", "local_rule:enable"),
+    ("calendar:import", "calendar:enable"),
+    ("allocation:draft", "allocation:confirm"),
+    ("application:enter", "application:endorse"),
+    ("application:examine", "application:pass"),
+    ("qualification:end", "qualification:confirm"),
 )
 """One prepares, another judges: never two permissions of one post, nor of one person's posts in one organisation."""
 

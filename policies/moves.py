@@ -19,10 +19,16 @@ from policies.clock import now, today
 from policies.interests import judges, require_disinterested
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
 from policies.permissions import Permission
-from policies.refusals import FasterColleague, NotAllowed, SamePersonTwice
+from policies.refusals import FasterColleague, NotAllowed, Refused, SamePersonTwice
 from policies.working_days import add_working_days, working_days_left
 
 Record = TypeVar("Record", bound=Table)
+
+
+class OtherDivision(Refused):
+    """{title}由所在地本级机构办理“{step}”，上级机构不能代办；请通知该地办理（第二十三条）。"""
+
+    status_code = 403
 
 
 def title_of(record: Any) -> str:
@@ -75,6 +81,7 @@ def move(
     lifecycle = LIFECYCLES[type(record)]
     step = lifecycle.step(verb, fields.status, title_of(record))
     require_desk(step, by)
+    require_home(step, fields, by)
     if judges(step):
         require_disinterested(session, lifecycle.noun, [fields.id], by=by, title=title_of(record), step=step.label)
     moment = now(session)
@@ -155,6 +162,12 @@ def require_desk(step: Step, by: ActingOfficer) -> None:
     if step.desk is not None and not step.desk.seats(by):
         permission = step.permission or Permission.ROSTER_VIEW
         raise NotAllowed(post=by.post, permission=f"{permission.label}（{step.desk.label}）")
+
+
+def require_home(step: Step, record: Any, by: ActingOfficer) -> None:
+    """Let a desk of every level take only its own division's records. Raises OtherDivision."""
+    if step.desk is not None and not step.desk.reaches(by, record.division_code):
+        raise OtherDivision(title=title_of(record), step=step.label)
 
 
 EVENT = sa.insert(Table.metadata.tables["events"]).inline()
@@ -253,7 +266,7 @@ def begin_many(
 MANY = """
 with moved as (
     update {table} set status = :target{version}{deadline}
-    where id = any (:ids) and status = :source
+    where id = any (:ids) and status = :source{home}
     returning id, division_code
 )
 select id, division_code from moved
@@ -290,9 +303,17 @@ def move_many(
             table=model.__tablename__,
             version=", version = version + 1" if "version" in columns else "",
             deadline=", due_on = :due, arrived_at = :moment" if "due_on" in columns else "",
+            home=" and division_code = :home" if step.desk is not None and step.desk.home else "",
         )
         due = add_working_days(session, today(session), limit.working_days) if limit else None
-        arguments = {"target": step.target, "source": step.source, "ids": list(ids), "due": due, "moment": moment}
+        arguments: dict[str, Any] = {
+            "target": step.target,
+            "source": step.source,
+            "ids": list(ids),
+            "due": due,
+            "moment": moment,
+        }
+        arguments |= {"home": by.division_code} if step.desk is not None and step.desk.home else {}
         rows = session.execute(sa.text(statement), arguments).all()
         moved += len(rows)
         if events and rows:

@@ -11,6 +11,7 @@ from models.account_batches import AccountBatch, BatchKind, BatchSource, BatchSt
 from models.accounts import Account, AccountStatus
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus
+from models.catalogue_tasks import CatalogueTask, CatalogueTaskKind, CatalogueTaskStatus
 from models.crypto import id_index
 from models.delegations import Delegation, DelegationStatus
 from models.divisions import Level
@@ -221,6 +222,18 @@ def a_registry_task_in(session: Session, county: World, status: Any) -> Registry
     return task
 
 
+def a_catalogue_task_in(session: Session, county: World, status: Any) -> CatalogueTask:
+    number = next(NUMBERS)
+    task = CatalogueTask(
+        division_code=county.code, number=f"XD{number}", kind=CatalogueTaskKind.SELECT_LIST,
+        status=CatalogueTaskStatus(status), sector="" if status == "finance" else "农牧", subject="annual_list",
+        subject_id=number, detail="选择项目", found_on=today(session), arrived_at=now(session),
+    )  # fmt: skip
+    session.add(task)
+    session.flush()
+    return task
+
+
 def a_household_review_in(session: Session, county: World, status: Any) -> HouseholdReview:
     home, moment = a_household(session, county), now(session)
     review = HouseholdReview(
@@ -268,7 +281,7 @@ PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in,
     "bank_reply": a_bank_reply_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
-    "registry_task": a_registry_task_in,
+    "registry_task": a_registry_task_in, "catalogue_task": a_catalogue_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""
 

@@ -24,6 +24,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "jobs": {"roster_id": MARK},
     "notice_periods": {"notice_days": 7},
     "registry_tasks": {"member_id": MARK},
+    "rosters": {"project_version": 0},
 }
 """What a table insists on beyond its types, or what another table's policy looks for."""
 
@@ -44,7 +45,7 @@ SCOPED = sorted({*RANGED, *DOWNWARD})
 NEVER_CHANGED = {
     "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
     "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
-    "openid_identities", "postings", "refusals", "residences", "reveals", "villages",
+    "openid_identities", "postings", "project_versions", "refusals", "residences", "reveals", "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
 NEVER_INSERTED = {

@@ -155,13 +155,22 @@ def _waiting(row: Any) -> list[Any]:
     seat = replace(system_principal(REGION_CODE, Level.REGION), kind=kind, level=level, role=Role(row.role))
     desks = [desk for desk in Desk if desk.seats(seat)]
     scope = Scope.of(row.division_code, level)
-    waits = [
-        (model, f"待办{LIFECYCLES[model].title}", (model.status.in_(statuses),))  # type: ignore[attr-defined]
+    waits: list[Any] = [
+        (model, f"待办{LIFECYCLES[model].title}", (sa.or_(*turns),))
         for model in NOUNS
-        if (statuses := [status for desk in desks for status in LIFECYCLES[model].awaits(desk)])
+        if (
+            turns := [
+                _turn(model, desk, statuses, row) for desk in desks if (statuses := LIFECYCLES[model].awaits(desk))
+            ]
+        )
     ]
     waits += [(model, label, where) for model, desk, label, where in ERRANDS if desk in desks]
     return [_count(row, True, model, label, (*where, *_within(model, scope, row))) for model, label, where in waits]
+
+
+def _turn(model: Any, desk: Desk, statuses: Sequence[Any], row: Any) -> Any:
+    home = [model.division_code == row.division_code] if desk.home else []
+    return sa.and_(model.status.in_(statuses), *home)
 
 
 def _within(model: Any, scope: Scope, row: Any) -> list[Any]:

@@ -19,9 +19,21 @@ from models.base import REGION_CODE
 from models.clock import BusinessClock, CalendarDay
 from models.divisions import Division
 from models.payment_orders import AgentBank
-from models.projects import SubsidyProject
+from models.projects import PolicyLevel, SubsidyProject
 from models.settings import settings
 from models.tickets import install_ticket_key
+from policies.clock import now
+from policies.deadlines import IN_FORCE
+from policies.definitions import (
+    Definition,
+    FundingObject,
+    PeriodKind,
+    Publicness,
+    StandardSetter,
+    columns_of,
+    digest_of,
+    parse,
+)
 from workflows.policy_releases import load_policy
 from workflows.rules import seed_rules
 
@@ -69,6 +81,17 @@ AGENT_BANKS = (
     ("内蒙古银行", "313191000011", "313"),
 )
 """Name, CNAPS code, bank prefix. The prefixes are real; the branch codes are examples that each county edits."""
+
+
+PERIODS = {"月": PeriodKind.MONTH, "季": PeriodKind.QUARTER, "次": PeriodKind.ONCE, "一": PeriodKind.ONCE}
+"""The first letter of the catalogue's period; anything else is by the year."""
+FIRST_VERSIONS = sa.text(
+    "insert into project_versions (division_code, project_id, sector, number, definition, digest, basis, effective_on,"
+    " made_at) select p.division_code, p.id, p.sector, 1, p.definition, d.digest, p.source, :day, :moment"
+    " from unnest(cast(:codes as text[]), cast(:digests as text[])) as d (code, digest)"
+    " join subsidy_projects p on p.code = d.code where p.project_version = 1 on conflict do nothing"
+)
+"""A project of the catalogue begins with what the catalogue says of it."""
 
 
 def load(session: Session) -> None:
@@ -120,7 +143,17 @@ def pinyin_key(name: str) -> str:
 
 def load_projects(session: Session) -> None:
     """Load the catalogue of subsidy projects, owned by the region. （第六条）"""
-    _put(session, insert(SubsidyProject), [_project(row) for row in _rows(DATA / "subsidy_items.csv")])
+    rows = [_project(row) for row in _rows(DATA / "subsidy_items.csv")]
+    _put(session, insert(SubsidyProject), rows)
+    session.execute(
+        FIRST_VERSIONS,
+        {
+            "codes": [row["code"] for row in rows],
+            "digests": [digest_of(parse(row["definition"])) for row in rows],
+            "day": IN_FORCE,
+            "moment": now(session),
+        },
+    )
 
 
 def load_calendar(session: Session) -> None:
@@ -139,26 +172,27 @@ def load_calendar(session: Session) -> None:
 
 def _project(row: Mapping[str, str]) -> dict[str, Any]:
     pastoral = row["competent_dept"] == "农牧" and any(word in row["item_name"] for word in PASTORAL_WORDS)
-    return {
-        "division_code": REGION_CODE,
-        "code": row["item_code"],
-        "name": row["item_name"],
-        "short_name": row["short_name"],
-        "sector": row["competent_dept"],
-        "domain": "牧业" if pastoral else DOMAINS[row["competent_dept"]],
-        "policy_level": row["policy_level"],
-        "funding_object": row["funding_object"],
-        "unit": row["unit"],
-        "period_kind": row["period"],
-        "standard_note": row["standard"],
-        "exclusions_note": row["conflict_rules"],
-        "eligibility": row["eligibility"],
-        "gov_eco_code": row["gov_eco_code"],
-        "names_shown": row["publicness"].startswith("公开"),
-        "sheet_kind": "land" if row["item_code"] == LAND_SHEET_CODE else "generic",
-        "status": "admitted",
-        "source": row["source"],
-    }
+    shown = row["publicness"].startswith("公开")
+    definition = Definition(
+        code=row["item_code"],
+        name=row["item_name"],
+        short_name=row["short_name"],
+        sector=row["competent_dept"],
+        domain="牧业" if pastoral else DOMAINS[row["competent_dept"]],
+        policy_level=PolicyLevel(row["policy_level"]),
+        funding_object=FundingObject.HOUSEHOLD if row["funding_object"] == "户" else FundingObject.PERSON,
+        unit=row["unit"],
+        period_kind=PERIODS.get(row["period"][:1], PeriodKind.YEAR),
+        standard_setter=StandardSetter.COUNTY,
+        standard_note=row["standard"],
+        exclusions_note=row["conflict_rules"],
+        eligibility=row["eligibility"],
+        gov_eco_code=row["gov_eco_code"],
+        public={} if shown else {"name": Publicness.HIDDEN},
+        sheet_kind="land" if row["item_code"] == LAND_SHEET_CODE else "generic",
+        source=row["source"],
+    )
+    return columns_of(definition) | {"division_code": REGION_CODE, "period_kind": row["period"], "status": "admitted"}
 
 
 def _calendar_day(day: date) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from models.settings import APP_ROLE
 from policies.refusals import Refused
 
 SECTORED = frozenset((
+    "catalogue_tasks", "project_versions",
     "bank_batches", "disbursements", "events", "failures", "import_rows", "jobs", "notices", "objections",
     "payment_orders", "refunds", "result_exceptions", "roster_imports", "roster_lines", "roster_warnings", "rosters",
     "subsidy_projects",

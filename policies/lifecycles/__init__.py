@@ -5,6 +5,7 @@ from models.accounts import Account
 from models.bank_batches import BankBatch, Disbursement
 from models.bank_replies import BankReply
 from models.base import Table
+from models.catalogue_tasks import CatalogueTask
 from models.delegations import Delegation
 from models.duty_pairs import DutyPair
 from models.failures import Failure, Refund
@@ -22,6 +23,7 @@ from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
+from policies.lifecycles.catalogue_tasks import CATALOGUE_TASK_LIFECYCLE
 from policies.lifecycles.duty_pairs import DUTY_PAIR_LIFECYCLE
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
 from policies.lifecycles.household_reviews import HOUSEHOLD_REVIEW_LIFECYCLE
@@ -39,6 +41,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     AccountBatch: ACCOUNT_BATCH_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
     BankReply: BANK_REPLY_LIFECYCLE,
+    CatalogueTask: CATALOGUE_TASK_LIFECYCLE,
     Delegation: DELEGATION_LIFECYCLE,
     Disbursement: DISBURSEMENT_LIFECYCLE,
     DutyPair: DUTY_PAIR_LIFECYCLE,

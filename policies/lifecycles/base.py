@@ -31,6 +31,16 @@ class Desk(Labelled):
     SECURITY_DRAFTER = "security_drafter", "安全管理拟定"
     SECURITY_ENABLER = "security_enabler", "安全管理复核"
     SYSTEM_KEEPER = "system_keeper", "系统管理"
+    REGION_DEPARTMENT_CLERK = "region_department_clerk", "自治区主管部门经办"
+    REGION_DEPARTMENT_REVIEWER = "region_department_reviewer", "自治区主管部门审核"
+    REGION_FINANCE_CLERK = "region_finance_clerk", "自治区财政厅经办"
+    REGION_FINANCE_REVIEWER = "region_finance_reviewer", "自治区财政厅审核"
+    LEAGUE_DEPARTMENT_REVIEWER = "league_department_reviewer", "盟市主管部门核验"
+    LEAGUE_FINANCE_REVIEWER = "league_finance_reviewer", "盟市财政核验"
+    OWN_DEPARTMENT_CLERK = "own_department_clerk", "本级主管部门经办"
+    OWN_DEPARTMENT_REVIEWER = "own_department_reviewer", "本级主管部门审核"
+    OWN_FINANCE_CLERK = "own_finance_clerk", "本级财政经办"
+    OWN_FINANCE_REVIEWER = "own_finance_reviewer", "本级财政审核"
 
     @property
     def post(self) -> tuple[OrganisationKind, Level, Role]:
@@ -38,9 +48,18 @@ class Desk(Labelled):
         return _POSTS[self]
 
     def seats(self, by: ActingOfficer) -> bool:
-        """Tell whether the officer's post sits at this desk; the platform's and the banks' at any level."""
+        """Tell whether the officer's post sits at this desk; the platform's, banks' and own desks at any level."""
         kind, level, _ = self.post
-        return by.kind == kind and by.role in self.roles and (by.level == level or kind in _ANY_LEVEL)
+        return by.kind == kind and by.role in self.roles and (by.level == level or kind in _ANY_LEVEL or self.home)
+
+    @property
+    def home(self) -> bool:
+        """Tell whether the desk takes only records of the officer's own division, not of those beneath it."""
+        return self in _HOME
+
+    def reaches(self, by: ActingOfficer, division_code: str) -> bool:
+        """Tell whether a record of that division is this desk's business."""
+        return not self.home or by.division_code == division_code
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -61,9 +80,23 @@ _POSTS = {
     Desk.SECURITY_DRAFTER: (OrganisationKind.PLATFORM, Level.REGION, Role.SECURITY_ADMIN),
     Desk.SECURITY_ENABLER: (OrganisationKind.PLATFORM, Level.REGION, Role.SECURITY_ADMIN),
     Desk.SYSTEM_KEEPER: (OrganisationKind.PLATFORM, Level.REGION, Role.SYSTEM_ADMIN),
+    Desk.REGION_DEPARTMENT_CLERK: (OrganisationKind.DEPARTMENT, Level.REGION, Role.CLERK),
+    Desk.REGION_DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.REGION, Role.REVIEWER),
+    Desk.REGION_FINANCE_CLERK: (OrganisationKind.FINANCE, Level.REGION, Role.CLERK),
+    Desk.REGION_FINANCE_REVIEWER: (OrganisationKind.FINANCE, Level.REGION, Role.REVIEWER),
+    Desk.LEAGUE_DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.LEAGUE, Role.REVIEWER),
+    Desk.LEAGUE_FINANCE_REVIEWER: (OrganisationKind.FINANCE, Level.LEAGUE, Role.REVIEWER),
+    Desk.OWN_DEPARTMENT_CLERK: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.CLERK),
+    Desk.OWN_DEPARTMENT_REVIEWER: (OrganisationKind.DEPARTMENT, Level.COUNTY, Role.REVIEWER),
+    Desk.OWN_FINANCE_CLERK: (OrganisationKind.FINANCE, Level.COUNTY, Role.CLERK),
+    Desk.OWN_FINANCE_REVIEWER: (OrganisationKind.FINANCE, Level.COUNTY, Role.REVIEWER),
 }
 _ALSO = {Desk.TOWNSHIP_KEEPER: (Role.REGISTRAR,)}
 _ANY_LEVEL = frozenset((OrganisationKind.PLATFORM, OrganisationKind.BANK))
+_HOME = frozenset(
+    (Desk.OWN_DEPARTMENT_CLERK, Desk.OWN_DEPARTMENT_REVIEWER, Desk.OWN_FINANCE_CLERK, Desk.OWN_FINANCE_REVIEWER)
+)
+"""Region, league and county each keep records of this kind; nobody takes a step for another division."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +154,8 @@ class Lifecycle:
     title: str
     steps: tuple[Step, ...]
     ends: frozenset[str] = field(default_factory=frozenset)
+    begins: frozenset[str] = field(default_factory=frozenset)
+    """Statuses in which records are made, beside the first of all."""
 
     def step(self, verb: str, status: Any, title: str = "") -> Step:
         """Return the step `verb` from `status`. Raises StepNotPossible."""
