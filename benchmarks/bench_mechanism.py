@@ -99,6 +99,11 @@ def mechanism_off(url: str, duties: bool) -> Iterator[None]:
     ]
     others = [
         patch.object(moves, "_write_event", lambda *_, **__: None),
+        patch.object(
+            moves,
+            "_seat_and_tell",
+            lambda session, record, desk, by, noun, _: moves.hold_desk(session, record, desk, by, noun),
+        ),
         *([] if duties else [patch.object(database, "_hooked", lambda engine: engine)]),
         patch.object(middleware, "permissions_of", lambda *_: frozenset(Permission)),
     ]
