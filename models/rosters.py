@@ -60,6 +60,16 @@ class Roster(Table, table=True):
     project_id: int = column("补贴项目", sa_type=sa.BigInteger, foreign_key="subsidy_projects.id")
     project_name: str = column("项目名称")
     project_version: int = column("项目版本", 0, server_default="0", help="造册时的项目版本，由触发器写入，此后不变")
+    flow_id: int | None = column(
+        "办理流程",
+        None,
+        sa_type=sa.BigInteger,
+        nullable=True,
+        help="造册时项目所选流程的版本，由触发器写入，此后不变；空为法定流程",
+    )
+    substep_desk: str | None = column("子环节办理岗", None, nullable=True, help="空为没有待办的子环节")
+    substep_name: str | None = column("待办子环节", None, nullable=True)
+    substep_round: int = column("子环节轮次", 0, server_default="0", help="公示内容变更后加一，已办子环节须重新办理")
     sector: str = column("主管领域")
     township: str = column("苏木乡镇名称")
     period: str = column("补贴所属期")
@@ -88,6 +98,12 @@ class Roster(Table, table=True):
         sa.UniqueConstraint("county_code", "id"),
         sa.UniqueConstraint("division_code", "id", "sector"),
         sa.Index("ix_rosters_status", "division_code", "status"),
+        sa.Index(
+            "ix_rosters_substep",
+            "division_code",
+            "substep_desk",
+            postgresql_where=sa.text("substep_desk is not null"),
+        ),
         county_check(),
     )
 

@@ -22,8 +22,8 @@ from policies.refusals import Refused
 SECTORED = frozenset((
     "catalogue_tasks", "project_versions",
     "bank_batches", "disbursements", "events", "failures", "import_rows", "jobs", "notices", "objections",
-    "payment_orders", "refunds", "result_exceptions", "roster_imports", "roster_lines", "roster_warnings", "rosters",
-    "subsidy_projects",
+    "payment_orders", "project_flows", "refunds", "result_exceptions", "roster_imports", "roster_lines",
+    "roster_substeps", "roster_warnings", "rosters", "subsidy_projects",
 ))  # fmt: skip
 """Tables of which a department, or a post with a sector of its own, sees its sector only."""
 SECTOR_OF_ITSELF = frozenset(("organisations", "posts"))

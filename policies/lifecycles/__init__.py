@@ -9,6 +9,7 @@ from models.catalogue_tasks import CatalogueTask
 from models.delegations import Delegation
 from models.duty_pairs import DutyPair
 from models.failures import Failure, Refund
+from models.flows import ProjectFlow
 from models.household_reviews import HouseholdReview
 from models.officers import Post
 from models.payment_orders import PaymentOrder
@@ -26,6 +27,7 @@ from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifec
 from policies.lifecycles.catalogue_tasks import CATALOGUE_TASK_LIFECYCLE
 from policies.lifecycles.duty_pairs import DUTY_PAIR_LIFECYCLE
 from policies.lifecycles.failures import FAILURE_LIFECYCLE, REFUND_LIFECYCLE
+from policies.lifecycles.flows import FLOW_LIFECYCLE
 from policies.lifecycles.household_reviews import HOUSEHOLD_REVIEW_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
@@ -49,6 +51,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     HouseholdReview: HOUSEHOLD_REVIEW_LIFECYCLE,
     PaymentOrder: PAYMENT_ORDER_LIFECYCLE,
     Post: POST_LIFECYCLE,
+    ProjectFlow: FLOW_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
     RegistryChange: REGISTRY_CHANGE_LIFECYCLE,
