@@ -174,31 +174,24 @@ EVENT = sa.insert(Table.metadata.tables["events"]).inline()
 """Made once, compiled once, past the mapper; inline: to return the number would ask every policy for reading events."""
 
 
-def _seated_event() -> Any:
-    """Return one statement that seats the person and writes the event, if the desk is theirs."""
-    seats, events = Table.metadata.tables["desk_holders"], Table.metadata.tables["events"]
-    key = ("noun", "record_id", "person", "desk")
-    mine = insert(seats).values({name: sa.bindparam(name) for name in ("division_code", *key)})
-    seat = mine.on_conflict_do_nothing().returning(seats.c.desk).cte("seat")
-    same = sa.select(seats.c.desk).where(*(seats.c[name] == sa.bindparam(name) for name in key))
-    told = [column.name for column in events.columns if column.server_default is None and column.name != "id"]
-    row = sa.select(*(sa.bindparam(name, type_=events.c[name].type) for name in told))
-    return (
-        events.insert().inline().from_select(told, row.where(sa.or_(sa.exists(sa.select(seat.c.desk)), same.exists())))
-    )
-
-
-SEATED_EVENT = _seated_event()
-"""One question instead of two; nothing is written when the person holds another desk of the record."""
+SEAT_AND_TELL = sa.text(
+    "select seat_and_tell(:county_code, :division_code, :noun, :record_id, :verb, :label, :desk, :officer_id, :person,"
+    " :officer_name, :post, :from_status, :to_status, :opinion, :facts, :business_at)"
+).bindparams(
+    *(sa.bindparam(name, type_=Table.metadata.tables["events"].c[name].type) for name in ("facts", "business_at"))
+)
 
 
 def _seat_and_tell(
     session: Session, record: Any, desk: Desk | None, by: ActingOfficer, noun: str, event: dict[str, Any]
 ) -> None:
-    """Seat the person at the step's desk and write the step's event. （第二十三条） Raises SamePersonTwice."""
-    if desk is not None and session.connection().execute(SEATED_EVENT, event).rowcount > 0:
+    """Seat the person at the step's desk and write the step's event. （第二十三条） Raises SamePersonTwice.
+
+    One function that asks who acts once and keeps its plans; whoever it isn't for goes by the tables' own policies.
+    """
+    if desk is not None and session.execute(SEAT_AND_TELL, event).scalar_one() == desk:
         return
-    hold_desk(session, record, desk, by, noun)  # another desk, or a colleague's answer that we waited for
+    hold_desk(session, record, desk, by, noun)
     _write_event(session, event)
 
 

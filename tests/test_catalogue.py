@@ -165,7 +165,7 @@ class TestLinks:
 
 WAYS = {
     "who acts, from the ticket": "acting_role bank_reach business_day claims flows_to officer_in_post post_in_force"
-    " post_permits posts_of ticket",
+    " post_permits posts_of seat_and_tell ticket",
     "logging in, and one's own session": "account_state account_unlock address_locked address_unlock code_used"
     " credentials_issue factor_confirm former_passwords_of live_session login_failed login_officer login_succeeded"
     " openid_link_in_scope openid_link_mine openid_mine openid_officer openid_unlink password_change"
