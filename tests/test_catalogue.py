@@ -184,6 +184,7 @@ WAYS = {
     " payments_under_way",
     "other departments' data, signed and applied by the system; their keys": "exchange_admit exchange_apply"
     " exchange_keep exchange_receive exchange_secret",
+    "what is agreed with a department's own system beside its key": "application_agree",
     "the policy": "policy_enable policy_text",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }
