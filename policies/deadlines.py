@@ -38,5 +38,29 @@ ACCOUNT_CHANGE = Deadline("account_change", 5, "财政通知乡镇", "第二十�
 
 ALL = (TOWNSHIP_NOTICE, DEPARTMENT_REVIEW, FINANCE_REVIEW, BATCH_SENDING, BANK_PAYMENT, ACCOUNT_CHANGE)
 
+
+@dataclass(frozen=True)
+class Yearly:
+    """What must be done each year for the next, with the days from which and by which."""
+
+    code: str
+    opens: tuple[int, int]
+    due: tuple[int, int]
+    remind_working_days: int
+    article: str
+    valid_from: date = IN_FORCE
+
+    def opens_on(self, year: int) -> date:
+        """Return the day from which the work for `year` is asked for: in the year before."""
+        return date(year - 1, *self.opens)
+
+    def due_on(self, year: int) -> date:
+        """Return the last day for the work for `year`: in the year before."""
+        return date(year - 1, *self.due)
+
+
+ANNUAL_LIST = Yearly("annual_list", (10, 1), (12, 31), 20, "第六条")
+"""The law says 每年发布下一年度 without a day; the platform asks from 1 October and reminds 20 working days before."""
+
 HOUSEHOLD_REVIEW = Interval("household_review", 12, "上次复核", "第十一条")
 """The regulation says 定期 without a number; a year is the platform's, local rules may be stricter （第三十六条）."""

@@ -28,7 +28,7 @@ SECTORED = frozenset((
     "roster_substeps", "roster_warnings", "rosters", "subsidy_projects",
 ))  # fmt: skip
 """Tables of which a department, or a post with a sector of its own, sees its sector only."""
-SECTOR_OF_ITSELF = frozenset(("organisations", "posts"))
+SECTOR_OF_ITSELF = frozenset(("annual_list_items", "organisations", "posts", "publications"))
 """Tables whose `sector` says what the row is, not who may see it."""
 OWN = {
     "posts": ("own_select",),

@@ -3,6 +3,7 @@
 from models.account_batches import AccountBatch
 from models.accounts import Account
 from models.applications import Application
+from models.annual_lists import AnnualList
 from models.bank_batches import BankBatch, Disbursement
 from models.bank_replies import BankReply
 from models.base import Table
@@ -16,6 +17,7 @@ from models.officers import Post
 from models.payment_orders import PaymentOrder
 from models.policy_changes import PolicyChange
 from models.qualifications import Qualification
+from models.publications import Publication
 from models.registry_changes import RegistryChange
 from models.registry_tasks import RegistryTask
 from models.rosters import Roster
@@ -24,6 +26,7 @@ from models.virtual_members import VirtualMember
 from policies.lifecycles.account_batches import ACCOUNT_BATCH_LIFECYCLE
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
 from policies.lifecycles.applications import APPLICATION_LIFECYCLE, QUALIFICATION_LIFECYCLE
+from policies.lifecycles.annual_lists import ANNUAL_LIST_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
@@ -35,6 +38,7 @@ from policies.lifecycles.household_reviews import HOUSEHOLD_REVIEW_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
 from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
+from policies.lifecycles.publications import PUBLICATION_LIFECYCLE
 from policies.lifecycles.registry_changes import REGISTRY_CHANGE_LIFECYCLE
 from policies.lifecycles.registry_tasks import REGISTRY_TASK_LIFECYCLE
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
@@ -45,6 +49,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
     AccountBatch: ACCOUNT_BATCH_LIFECYCLE,
     Application: APPLICATION_LIFECYCLE,
+    AnnualList: ANNUAL_LIST_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
     BankReply: BANK_REPLY_LIFECYCLE,
     CatalogueTask: CATALOGUE_TASK_LIFECYCLE,
@@ -58,6 +63,7 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     ProjectFlow: FLOW_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
     Qualification: QUALIFICATION_LIFECYCLE,
+    Publication: PUBLICATION_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
     RegistryChange: REGISTRY_CHANGE_LIFECYCLE,
     RegistryTask: REGISTRY_TASK_LIFECYCLE,
