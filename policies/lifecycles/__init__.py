@@ -2,8 +2,8 @@
 
 from models.account_batches import AccountBatch
 from models.accounts import Account
-from models.applications import Application
 from models.annual_lists import AnnualList
+from models.applications import Application
 from models.bank_batches import BankBatch, Disbursement
 from models.bank_replies import BankReply
 from models.base import Table
@@ -16,8 +16,8 @@ from models.household_reviews import HouseholdReview
 from models.officers import Post
 from models.payment_orders import PaymentOrder
 from models.policy_changes import PolicyChange
-from models.qualifications import Qualification
 from models.publications import Publication
+from models.qualifications import Qualification
 from models.registry_changes import RegistryChange
 from models.registry_tasks import RegistryTask
 from models.rosters import Roster
@@ -25,8 +25,8 @@ from models.transfers import Transfer
 from models.virtual_members import VirtualMember
 from policies.lifecycles.account_batches import ACCOUNT_BATCH_LIFECYCLE
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
-from policies.lifecycles.applications import APPLICATION_LIFECYCLE, QUALIFICATION_LIFECYCLE
 from policies.lifecycles.annual_lists import ANNUAL_LIST_LIFECYCLE
+from policies.lifecycles.applications import APPLICATION_LIFECYCLE, QUALIFICATION_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
 from policies.lifecycles.bank_replies import BANK_REPLY_LIFECYCLE
 from policies.lifecycles.base import OPINION, PASSWORD, REASON, Ask, Desk, Lifecycle, Step
@@ -48,8 +48,8 @@ from policies.lifecycles.virtual_members import VIRTUAL_MEMBER_LIFECYCLE
 LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
     AccountBatch: ACCOUNT_BATCH_LIFECYCLE,
-    Application: APPLICATION_LIFECYCLE,
     AnnualList: ANNUAL_LIST_LIFECYCLE,
+    Application: APPLICATION_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
     BankReply: BANK_REPLY_LIFECYCLE,
     CatalogueTask: CATALOGUE_TASK_LIFECYCLE,
@@ -62,8 +62,8 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     Post: POST_LIFECYCLE,
     ProjectFlow: FLOW_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
-    Qualification: QUALIFICATION_LIFECYCLE,
     Publication: PUBLICATION_LIFECYCLE,
+    Qualification: QUALIFICATION_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
     RegistryChange: REGISTRY_CHANGE_LIFECYCLE,
     RegistryTask: REGISTRY_TASK_LIFECYCLE,
