@@ -96,6 +96,13 @@ class Application(Table, table=True):
         server_default=sa.false(),
         help="按接口约定，部门系统的审批视同主管部门初审（第十四条第二项）",
     )
+    head_required: bool = column(
+        "须负责人审核", True, server_default=sa.true(), help="受理时按项目的申报流程固定（第二十四条）"
+    )
+    notice_required: bool = column(
+        "须公示", True, server_default=sa.true(), help="受理时按项目的申报流程固定（第十五条、第二十四条）"
+    )
+    amended: bool = column("退回后已补正", False, server_default=sa.false(), help="补正过的须由负责人再次审核")
     reason: str = column("退回或不予批准原因", "", server_default="")
     submitted_at: datetime = moment("受理时间", ..., nullable=False)
     arrived_at: datetime | None = moment("到达时间")
