@@ -57,8 +57,11 @@ REFERENCED = """
 """
 """People whom other townships keep and this one pays, for this project; with the keeper's snapshot. （第十一条）"""
 
+STAGED = "(select s.* from import_rows s where s.division_code = :division and s.import_id = :import)"
+"""The rows of a sheet; a roster made from the register brings rows of the same columns (roster_generation.py)."""
+
 # The registry is asked once for the whole sheet. `payee` is the person himself or the head of his household.
-MATCHED = """
+_MATCHED = """
 with referenced as ({referenced}), registry as (
     select m.id, m.household_id, m.person, m.name, m.name_key, m.id_index, m.relation, m.phone is not null as has_phone,
         m.added_on
@@ -81,10 +84,9 @@ with referenced as ({referenced}), registry as (
         case when r.payee_name in ('', m.name_key) then m.id when r.payee_name = h.name_key then h.id end as payee_id,
         case when r.payee_name in ('', m.name_key) then m.name when r.payee_name = h.name_key then h.name end
             as known_payee
-    from import_rows r
+    from {rows} r
     left join registry m on m.id_index = r.id_index
     left join heads h on h.household_id = m.household_id
-    where r.division_code = :division and r.import_id = :import
 ), matched as (
     select p.*, coalesce(a.id, d.id) as account_id, coalesce(a.number, d.number) as known_number,
         coalesce(a.number_index, d.number_index) as known_index, coalesce(a.bank_name, d.bank_name) as known_bank,
@@ -96,6 +98,7 @@ with referenced as ({referenced}), registry as (
     left join known d on d.member_id = p.payee_id and d.is_payment and p.account_index is null
 )
 """.replace("{key}", ENTITLEMENT).replace("{referenced}", REFERENCED)
+MATCHED = _MATCHED.replace("{rows}", STAGED)
 
 FINDINGS = (
     MATCHED
@@ -143,6 +146,12 @@ left join previous on previous.id_index = x.id_index and previous.component = x.
 where x.member_id is not null and x.payee_id is not null and x.known_index is not null and x.known_key = x.name_key
 """
 APPLY = MATCHED + _APPLY_MATCHED
+
+
+def apply_of(rows: str) -> str:
+    """Return the statement that makes a roster's lines of rows standing elsewhere. （第十六条）"""
+    return _MATCHED.replace("{rows}", rows) + _APPLY_MATCHED
+
 
 ROSTERED = """
 select r.row_number, o.number from import_rows r
