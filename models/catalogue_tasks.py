@@ -16,6 +16,7 @@ class CatalogueTaskKind(Labelled):
     STALE_PUBLICATION = "stale_publication", "已公开的政策、标准与现行项目不一致"
     INDICATOR_ARRIVED = "indicator_arrived", "指标已到达，启动兑付"
     INDICATOR_UNMAPPED = "indicator_unmapped", "指标尚未对应补贴项目"
+    INDICATOR_REFUSED = "indicator_refused", "下载的指标未能保存"
     MONEY_AT_REST = "money_at_rest", "资金下达后尚未安排使用"
     LOCAL_RULE = "local_rule", "本地细则待备案"
 

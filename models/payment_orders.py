@@ -89,4 +89,5 @@ class PaymentOrder(Table, table=True):
             ["agent_accounts.division_code", "agent_accounts.id", "agent_accounts.bank_id"],
         ),
         sa.CheckConstraint("amount_fen > 0", name="amount"),
+        sa.Index("ix_payment_orders_indicator", "division_code", "indicator_id"),
     )

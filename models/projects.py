@@ -140,5 +140,7 @@ class ProjectLink(Table, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("division_code", "project_id", "pro_code"),
+        sa.Index("ix_project_links_pro_code", "division_code", "pro_code"),
+        sa.Index("ix_project_links_suffix", sa.text("substr(pro_code, 9)")),
         sa.CheckConstraint("pro_code ~ '^[0-9]{8}[0-9A-Z]{13}$'", name="pro_code"),
     )

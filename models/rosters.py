@@ -98,6 +98,7 @@ class Roster(Table, table=True):
         sa.UniqueConstraint("county_code", "id"),
         sa.UniqueConstraint("division_code", "id", "sector"),
         sa.Index("ix_rosters_status", "division_code", "status"),
+        sa.Index("ix_rosters_project", "county_code", "project_id", "generated_at"),
         sa.Index(
             "ix_rosters_substep",
             "division_code",

@@ -14,6 +14,7 @@ UNWATCHED = {
     "exchange_nonces": "共享接口已接受的随机串，防止重放，过时清除",
     "exchange_rows": "共享批次的暂存行，写入共享信息和证件时另行留痕，处理完即清除",
     "import_rows": "导入时的暂存行，写入清册时另行留痕，完成后清除",
+    "indicator_downloads": "指标下载的进度，写入指标时另行留痕，发起和完成另有记录",
     "login_sessions": "登录会话的活动时间，登录和退出另有记录",
     "policy_version": "权限策略的版本计数，随策略变更自动增加",
     "qualification_lines": "清册明细与资格的对应，随造册写入，只能追加，清册明细另有留痕",

@@ -185,6 +185,7 @@ WAYS = {
     "other departments' data, signed and applied by the system; their keys": "exchange_admit exchange_apply"
     " exchange_keep exchange_receive exchange_secret",
     "what is agreed with a department's own system beside its key": "application_agree",
+    "what other counties pay from like budget projects: the subsidy's id and how many": "link_suggestions",
     "the policy": "policy_enable policy_text",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }
