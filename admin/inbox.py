@@ -29,6 +29,7 @@ from models.transfers import Transfer
 from models.virtual_members import VirtualMember
 from policies.clock import today
 from policies.deadlines import BATCH_SENDING
+from policies.flows import DESKS as SUBSTEP_DESKS
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
 from workflows.failures import WAYS
 
@@ -103,7 +104,10 @@ ERRANDS = (
         "生成退款单",
         (col(Failure.status) == FailureStatus.REMOVED, col(Failure.refund_id).is_(None)),
     ),
+    *(Errand(Roster, desk, "", (col(Roster.substep_desk) == str(desk),)) for desk in SUBSTEP_DESKS),
 )
+BEFORE: dict[type[Table], tuple[Any, ...]] = {Roster: (col(Roster.substep_desk).is_(None),)}
+"""What must be so before it is the turn of a desk's own step: no sub-step of the flow is open. （第二十四条）"""
 PAGE = 50
 COUNT_CAP = 1000
 
@@ -164,7 +168,12 @@ def _turns(model: Any, by: ActingOfficer) -> list[Any]:
         col(DeskHolder.person) == by.person,
     )
     return [
-        sa.and_(model.status.in_(statuses), ~taken.where(col(DeskHolder.desk) != desk), *at_home(model, desk, by))
+        sa.and_(
+            model.status.in_(statuses),
+            ~taken.where(col(DeskHolder.desk) != desk),
+            *at_home(model, desk, by),
+            *BEFORE.get(model, ()),
+        )
         for desk in desks_of(by)
         if (statuses := lifecycle.awaits(desk))
     ]
@@ -238,7 +247,9 @@ def steps_of(record: Any) -> list[Step]:
 
 
 def turn(record: Any) -> Step | None:
-    """Return the step that leads onward, and by it whose desk the record waits at."""
+    """Return the step that leads onward, and by it whose desk the record waits at; a flow's sub-step comes first."""
+    if getattr(record, "substep_desk", None):
+        return Step("substep", record.status, None, label=record.substep_name, desk=Desk(record.substep_desk))
     return next((step for step in steps_of(record) if step.forward and step.desk), None)
 
 

@@ -1,23 +1,27 @@
 """Rosters, their lines, warnings and objections. （第十六至十八条）"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from admin.base import ConsoleView, Form, Menu, Related, call
+from admin.reading import who
 from models.bank_batches import Disbursement
 from models.failures import Failure
+from models.flows import RosterSubstep
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning
-from policies.lifecycles import Ask
+from policies.lifecycles import Ask, Desk, Step
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.permissions import Permission as P
 from workflows.payment_orders import DRAFTABLE
 from workflows.roster_lines import EDITABLE
+from workflows.substeps import told
 
 REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
 REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
@@ -103,6 +107,15 @@ class RosterView(ConsoleView, model=Roster):
             order="-id",
         ),
         Related(
+            "流程子环节",
+            RosterSubstep,
+            "roster_id",
+            ("name", "kind", "desk", "officer_name", "note", "taken_at"),
+            P.ROSTER_VIEW,
+            order="-id",
+            together=True,
+        ),
+        Related(
             "发放",
             Disbursement,
             "roster_id",
@@ -168,6 +181,17 @@ class RosterView(ConsoleView, model=Roster):
             statuses=(RosterStatus.ON_NOTICE,),
         ),
         Form(
+            "substep",
+            "办理流程子环节",
+            P.ROSTER_SUBSTEP,
+            call("substeps", "take"),
+            (Ask("note", "意见", required=False, help="抽查的，写明逐笔核查的方式和结果"),),
+            consequence="项目所选流程在本环节增加的办理事项，记入办理记录；办完后由本环节岗位继续（第二十四条）。",
+            on_record=True,
+            where=(col(Roster.substep_desk).is_not(None),),
+            notes=told,
+        ),
+        Form(
             "draft-orders",
             "生成资金支付单",
             P.ORDER_DRAFT,
@@ -177,6 +201,21 @@ class RosterView(ConsoleView, model=Roster):
             statuses=DRAFTABLE,
         ),
     )
+
+    def steps(self, request: Any, record: Any) -> list[Step]:
+        """Return the steps; while a sub-step of the flow is open, it and not the desk's own step comes first."""
+        steps = super().steps(request, record)
+        return [replace(step, forward=False) for step in steps] if record.substep_desk else steps
+
+    def offered(self, request: Any, record: Any = None) -> list[Form]:
+        """Return the forms; the flow's sub-step by its own name, for the desk that takes it. （第二十四条）"""
+        desk = Desk(record.substep_desk) if record is not None and record.substep_desk else None
+        seated = desk is not None and desk.seats(who(request))
+        return [
+            replace(form, label=record.substep_name) if form.slug == "substep" else form
+            for form in super().offered(request, record)
+            if form.slug != "substep" or seated
+        ]
 
 
 class RosterLineView(ConsoleView, model=RosterLine):

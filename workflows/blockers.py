@@ -23,6 +23,7 @@ from policies.lifecycles import LIFECYCLES, Desk
 from workflows import household_pages
 from workflows.policy_changes import obstacles
 from workflows.roster_lines import EDITABLE
+from workflows.substeps import open_substeps
 
 ARTICLE_18 = "第十八条"
 
@@ -42,7 +43,7 @@ class Blocker:
 def blockers(session: Session, record: Any, by: ActingOfficer) -> list[Blocker]:
     """Return what holds the record back now. （第十六、十八、二十一、二十三条）"""
     if isinstance(record, Roster):
-        found = [*_lights(session, record), *_notice(session, record), *_checks(record)]
+        found = [*_lights(session, record), *_notice(session, record), *_checks(record), *_substeps(session, record)]
         found += _returned(session, record) if record.status == RosterStatus.RETURNED else []
         stopped = any(one.tone == Light.RED for one in found)
         found += _lines(session, record) if record.status in EDITABLE and not stopped else []
@@ -134,6 +135,14 @@ def _notice(session: Session, roster: Roster) -> list[Blocker]:
             text = f"公示期至 {local:%Y-%m-%d %H:%M} 届满"
             found.append(Blocker("wait", text, "第十六条第三项", "届满后由苏木乡镇负责人审核，之前不能上报"))
     return found
+
+
+def _substeps(session: Session, roster: Roster) -> list[Blocker]:
+    """Tell which sub-steps of the flow come before the desk's own step, and who takes them. （第二十四条）"""
+    return [
+        Blocker("yellow", f"“{one.stage.label}”环节待办{one.label}", "第二十四条", f"由{one.substep.desk.label}岗办理")
+        for one in open_substeps(session, roster)
+    ]
 
 
 def _returned(session: Session, roster: Roster) -> list[Blocker]:

@@ -21,6 +21,7 @@ from workflows.roster_conditions import (
     require_payable,
     require_unchanged,
 )
+from workflows.substeps import require_substeps
 from workflows.warnings import screen
 
 
@@ -165,12 +166,13 @@ def withdraw_finance(session: Session, roster: Roster, *, by: ActingOfficer) -> 
 def _allow_step(session: Session, roster: Roster, verb: str, by: ActingOfficer) -> Step:
     """Return the step if the post may take it from where the roster stands.
 
-    Raises NotFound, OtherSector, NotAllowed, StepNotPossible.
+    Raises NotFound, OtherSector, NotAllowed, StepNotPossible, SubstepsOpen, SignedAlready, NextDeskActed.
     """
     permission = next(step.permission for step in ROSTER_LIFECYCLE.steps if step.verb == verb)
     allow(session, by, permission or Permission.ROSTER_VIEW, roster)
     step = ROSTER_LIFECYCLE.step(verb, roster.status, title_of(roster))
     require_desk(step, by)
+    require_substeps(session, roster, step, by=by)
     return step
 
 
