@@ -23,8 +23,11 @@ from models.crypto import account_index
 from models.households import Household
 from models.payment_orders import AgentAccount, AgentBank
 from models.projects import NoticePeriod, NoticeStage, ProjectLink, ProjectStandard, SubsidyProject
+from workflows.list_adoption import adopt_lists
 
 NOTICE_DAYS = 7
+LIST_YEARS = (2025, 2026)
+"""The years whose lists were there before the platform; the next year's is made on it."""
 
 STANDARDS = (
     (COUNTY, LAND, "76.3000", date(2025, 1, 1), date(2025, 12, 31), "敖农牧发〔2025〕21号（演示）"),
@@ -114,6 +117,7 @@ def _load(session: Session, people: Population, officers_file: Path) -> None:
             for link in LINKS
         ],
     )
+    adopt_lists(session, [COUNTY, SECOND_COUNTY], LIST_YEARS)
     _load_agent_accounts(session)
     load_registry(session, people)
     load_offices(session, officers_file)

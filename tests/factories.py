@@ -49,10 +49,12 @@ from tests.world import (
     an_id_number,
     build_world,
     key,
+    listed_years,
     login_name,
     second_account,
     totp_code,
 )
+from workflows.list_adoption import adopt_lists
 
 LAND = "2130122"
 """耕地地力保护补贴"""
@@ -117,9 +119,9 @@ def an_account(session: Session, member: Member, *, number: str = "", **fields: 
 
 def a_project(
     session: Session, world: World, code: str = LAND, *, standard: str | None = "15.0000", notice_days: int | None = 7,
-    link: bool = True, county: str = "",
+    link: bool = True, county: str = "", listed: bool = True,
 ) -> SubsidyProject:  # fmt: skip
-    """Return a project of the catalogue, with standard, notice period and budget link in the county (once)."""
+    """Return a project of the catalogue, listed, with standard, notice period and budget link in the county (once)."""
     place = county or world.code
     project = session.exec(select(SubsidyProject).where(SubsidyProject.code == code)).one()
     keys = {"division_code": place, "project_id": project.id}
@@ -130,7 +132,24 @@ def a_project(
     if link and not _exists(session, ProjectLink, **keys):
         session.add(ProjectLink(**keys, pro_code=f"{place[:6]}24{code[-7:]:0>13}"))
     session.flush()
+    if listed and not _listed(session, place, project):
+        adopt_lists(session, [place], listed_years(session))
     return project
+
+
+def _listed(session: Session, county: str, project: SubsidyProject) -> bool:
+    """Tell whether the county's lists of every year have the project."""
+    years = listed_years(session)
+    asked = {"county": county, "project": project.id, "years": years}
+    found = session.execute(
+        sa.text(
+            "select count(distinct l.year) from annual_lists l join annual_list_items i on i.list_id = l.id"
+            " where l.division_code = :county and l.year = any (:years) and l.status = 'published'"
+            " and i.project_id = :project and i.change <> 'dropped'"
+        ),
+        asked,
+    )
+    return bool(found.scalar_one() == len(years))
 
 
 def an_agent_account(session: Session, world: World, *, county: str = "", prefix: str = "402") -> AgentAccount:

@@ -23,6 +23,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "events": {"noun": "roster"},
     "jobs": {"roster_id": MARK},
     "notice_periods": {"notice_days": 7},
+    "publications": {"kind": "policy", "project_id": MARK},
     "registry_tasks": {"member_id": MARK},
     "rosters": {"project_version": 0},
 }

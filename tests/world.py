@@ -15,6 +15,7 @@ from models.officers import ActingOfficer, Officer, OfficerSecret, Post, Role
 from models.organisations import Organisation, OrganisationKind
 from policies.clock import today
 from policies.identities import id_check, luhn_digit
+from workflows.list_adoption import adopt_lists
 from workflows.queue import officer_from
 from workflows.sessions import hasher
 
@@ -24,6 +25,8 @@ TOWNSHIP, SECOND_TOWNSHIP, OTHER_TOWNSHIP = "150430102000", "150430103000", "152
 PASSWORD = "Ykt-test-2024"
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NUMBERS = count(1)
+LISTED_SINCE = 2023
+"""From this year to the present one every county of the world has a list of everything the library has."""
 SURNAMES, GIVEN = "王李张刘陈杨赵孙", "国建秀兰玉海桂春明志红军"
 
 
@@ -109,6 +112,7 @@ def build_world(session: Session) -> World:
     finance, department = OrganisationKind.FINANCE, OrganisationKind.DEPARTMENT
     other = _county(session, hashed, OTHER_COUNTY, (OTHER_TOWNSHIP, "152522101000"), "abg")
     second_security = _officer(session, hashed, region_platform, Role.SECURITY_ADMIN, "security_admin2")
+    adopt_lists(session, [COUNTY, OTHER_COUNTY], listed_years(session))
     return World(
         second_security_admin=second_security,
         **vars(_county(session, hashed, COUNTY, (TOWNSHIP, SECOND_TOWNSHIP), "ah")),
@@ -120,6 +124,11 @@ def build_world(session: Session) -> World:
         region_department=_staffed(session, hashed, REGION, department, "nmg.nm", "农牧"),
         **admins,
     )
+
+
+def listed_years(session: Session) -> list[int]:
+    """Return the years whose lists are there."""
+    return list(range(LISTED_SINCE, today(session).year + 1))
 
 
 def _county(session: Session, hashed: str, code: str, townships: tuple[str, str], login: str) -> County:

@@ -31,6 +31,7 @@ from reports.sheets.marked import mark
 from reports.sheets.rosters import RosterSheet, yuan
 from reports.sheets.templates import template_of
 from reports.sheets.workbooks import require_workbook
+from workflows.annual_lists import require_listed
 from workflows.files import content_of, store
 from workflows.identity_checks import find_unchecked
 from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
@@ -80,7 +81,7 @@ def receive(
     """Receive a roster workbook of the officer's township and start its import. （第十六条、第三十一条）
 
     Raises NotAllowed, FileEmpty, FileTooBig, WrongFileType, WorkbookEncrypted, WorkbookDamaged, ProjectStopped,
-    PeriodWrong, StandardMissing, SameFile, FileUnderWay.
+    PeriodWrong, StandardMissing, NotListed, SameFile, FileUnderWay.
     """
     allow(session, by, Permission.IMPORT_CREATE)
     name = PurePath(file_name.replace("\\", "/")).name or "清册.xlsx"
@@ -104,6 +105,7 @@ def receive(
         received_by=by.officer_id,
     )
     standards_of(session, project, record)
+    require_listed(session, project, record.county_code, period_start)
     clear_abandoned(session)
     require_new_file(session, record, under_way=True)
     record.file_id = store(session, name, content, by=by, division_code=by.division_code).id or 0
