@@ -36,6 +36,7 @@ from tests.factories import World, a_line, a_member, an_account
 from tests.money import Money, sandboxes_in
 from tests.workbooks import People, Person, plain
 from workflows import imports, outbox  # noqa: F401 - the outbox's topics
+from workflows.list_adoption import adopt_lists
 
 NAMES = ("欧阳莫如雪", "司徒望月明", "慕容追风客", "独孤问剑心")
 BASE = "/console"
@@ -121,6 +122,8 @@ def scene(server: str, keys: Path, world_template: World, tmp_path_factory: pyte
         money.fund()
         money.send()
         money.settle()
+        with owner_session(url) as session:
+            adopt_lists(session, [made.world.code], [2031, 2032])
         with process("web", folder, "serve", "--port", str(made.port)), process("worker", folder, "worker"):
             until(lambda: httpx.get(f"{made.base}/health").status_code == 200, "the start of the web")
             jobs = [bring(made, people(made), "2031"), bring(made, spoilt(people(made)), "2032")]
