@@ -66,6 +66,9 @@ class Qualification(Table, table=True):
     suspended_for: SuspensionKind | None = column(
         "暂停原因", None, sa_type=enum_type(SuspensionKind), nullable=True
     )  # fmt: skip
+    gone: bool = column(
+        "登记有变", False, server_default=sa.false(), help="由触发器随人员登记写入，随即由系统核对并暂停资格"
+    )
     end_reason: str = column("终止原因", "", server_default="")
     ends_on: date | None = column("终止日期", None, nullable=True, help="自该日起不再享受")
     qualified_at: datetime = moment("取得资格时间", ..., nullable=False)
@@ -78,6 +81,7 @@ class Qualification(Table, table=True):
         sa.ForeignKeyConstraint(["division_code", "application_id"], ["applications.division_code", "applications.id"]),
         sa.Index("ix_qualifications_status", "division_code", "status", "id"),
         sa.Index("ix_qualifications_project", "division_code", "project_id", "status"),
+        sa.Index("ix_qualifications_gone", "id", postgresql_where=sa.text("gone and status = 'active'")),
         sa.Index("ix_qualifications_member", "division_code", "member_id"),
         sa.Index("ix_qualifications_application", "division_code", "application_id"),
         sa.Index(

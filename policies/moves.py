@@ -278,7 +278,7 @@ def _event(
 
 
 def begin_many(
-    session: Session, model: type[Table], rows: Sequence[Any], *, by: ActingOfficer, label: str, desk: Desk
+    session: Session, model: type[Table], rows: Sequence[Any], *, by: ActingOfficer, label: str, desk: Desk | None
 ) -> None:
     """Seat the person at one desk of many newborn records and write their first events: a statement each.
 

@@ -34,18 +34,32 @@ create trigger applications_kept before update on applications for each row exec
 -- What a department's own system reads back: each new state of an application that came from it.
 create function tell_department() returns trigger language plpgsql as $$
 begin
-    insert into application_results (division_code, county_code, sector, body, application_id, kind, state, reason,
-        told_at)
+    insert into application_results (division_code, county_code, sector, body, application_id, kind, state, told_at)
     values (new.division_code, new.county_code, new.sector, new.body, new.id, 'state', new.status,
-        case when new.status in ('returned', 'rejected') then new.reason else '' end,
         clock_timestamp() + (select c.moved_by from business_clock c));
     return null;
 end $$;
 create trigger applications_told_new after insert on applications for each row
     when (new.body <> '') execute function tell_department();
-create trigger applications_told after update of status, reason on applications for each row
-    when (new.body <> '' and (new.status, new.reason) is distinct from (old.status, old.reason))
-    execute function tell_department();
+create trigger applications_told after update of status on applications for each row
+    when (new.body <> '' and new.status is distinct from old.status) execute function tell_department();
+
+-- What a change of the registry says of a person is noted at their qualifications, whoever writes it; the sweep suspends.
+create function note_gone() returns trigger language plpgsql security definer
+    set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update qualifications q set gone = true
+    where q.division_code = new.division_code and not q.gone and q.status <> 'ended'
+        and q.member_id = case tg_table_name when 'members' then new.id else (to_jsonb(new) ->> 'member_id')::bigint end;
+    return null;
+end $$;
+create trigger members_gone after update of status, current on members for each row
+    when (new.status <> 'alive' and new.status is distinct from old.status or old.current and not new.current)
+    execute function note_gone();
+create trigger virtual_members_gone after update of status, person_status on virtual_members for each row
+    when (old.status = 'in_force' and (new.status <> 'in_force'
+        or new.person_status is distinct from old.person_status and new.person_status <> 'alive'))
+    execute function note_gone();
 
 -- What is agreed with a body beside its key, by a post that may keep the exchange.
 create function application_agree(body bigint, line_ text, counts boolean, document_ text) returns boolean

@@ -7,6 +7,9 @@ begin
         regexp_replace(said, '\s+WHEN ''application''::text THEN.*ELSE true', E'\n    ELSE true'));
 end
 $events$;
+drop trigger virtual_members_gone on virtual_members;
+drop trigger members_gone on members;
+drop function note_gone();
 drop function application_agree(bigint, text, boolean, text);
 drop trigger applications_told on applications;
 drop trigger applications_told_new on applications;

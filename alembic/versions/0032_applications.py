@@ -423,6 +423,13 @@ def _qualifications() -> None:
             nullable=True,
             comment="暂停原因",
         ),
+        sa.Column(
+            "gone",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="登记有变：由触发器随人员登记写入，随即由系统核对并暂停资格",
+        ),
         sa.Column("end_reason", sa.Text(), server_default="", nullable=False, comment="终止原因"),
         sa.Column("ends_on", sa.Date(), nullable=True, comment="终止日期：自该日起不再享受"),
         sa.Column("qualified_at", STAMP, nullable=False, comment="取得资格时间"),
@@ -451,6 +458,13 @@ def _qualifications() -> None:
     )
     op.create_index(
         "ix_qualifications_application", "qualifications", ["division_code", "application_id"], unique=False
+    )
+    op.create_index(
+        "ix_qualifications_gone",
+        "qualifications",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("gone and status = 'active'"),
     )
     op.create_index("ix_qualifications_member", "qualifications", ["division_code", "member_id"], unique=False)
     op.create_index(

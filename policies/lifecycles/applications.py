@@ -47,6 +47,8 @@ APPLICATION_LIFECYCLE = Lifecycle(
              consequence="内容已补正的，由苏木乡镇负责人再次审核；未变的，回到退回的岗位。"),
         Step("withdraw", A.RETURNED, A.WITHDRAWN, P.APPLICATION_ENTER, "撤回", Desk.TOWNSHIP_CLERK,
              asks=(WITHDRAWAL,), forward=False, consequence="申请作废；需要时可重新受理。"),
+        Step("refuse_taken", A.ON_NOTICE, A.REJECTED, label="在其他地区已有同一资格，不予列入", forward=False),
+        Step("refuse_taken", A.APPROVED, A.REJECTED, label="在其他地区已有同一资格，不予列入", forward=False),
         Step("refuse_outside", A.ENDORSED, A.REJECTED, label="部门系统未批准", forward=False),
         Step("refuse_outside", A.SUBMITTED, A.REJECTED, label="部门系统未批准", forward=False),
     ),
