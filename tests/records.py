@@ -29,6 +29,7 @@ from models.transfers import Transfer, TransferSide, TransferStatus
 from models.virtual_members import VirtualMember, VirtualStatus
 from policies.clock import now, today
 from policies.lifecycles import Desk
+from tests.applying import a_qualification_in, an_application_in
 from tests.factories import (
     LAND,
     PASSWORD,
@@ -277,6 +278,7 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
 
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
+    "application": an_application_in, "qualification": a_qualification_in,
     "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in,
     "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in,
     "bank_reply": a_bank_reply_in,
