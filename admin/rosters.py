@@ -110,7 +110,7 @@ class RosterView(ConsoleView, model=Roster):
             "流程子环节",
             RosterSubstep,
             "roster_id",
-            ("name", "kind", "desk", "officer_name", "note", "taken_at"),
+            ("name", "kind", "officer_name", "post", "note", "taken_at"),
             P.ROSTER_VIEW,
             order="-id",
             together=True,
