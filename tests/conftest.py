@@ -55,10 +55,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: SLOW_FIRST.index(item.path.stem) if item.path.stem in SLOW_FIRST else len(SLOW_FIRST))
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 6 * 1024**3
+
+
+def in_memory() -> Path | None:
+    """Return the folder in memory if it has room for a run: a database is cloned there five times as fast."""
+    spacious = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return MEMORY if spacious else None
+
+
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A folder that PostgreSQL's own user may enter, gone after the run."""
-    folder = Path(tempfile.mkdtemp(prefix="ykt-"))
+    folder = Path(tempfile.mkdtemp(prefix="ykt-", dir=in_memory()))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
