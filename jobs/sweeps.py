@@ -13,9 +13,11 @@ from policies.clock import now
 from workflows import (
     account_notices,
     anchors,
+    application_register,
     bank_batches,
     exchange,
     payment_orders,
+    qualifications,
     registry_import_apply,
     registry_import_rows,
     registry_imports,
@@ -65,6 +67,8 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "imports": purge_imports,
     "registry_imports": purge_registry_imports,
     "exchange": exchange.apply_waiting,
+    "qualification_notices": application_register.conclude_due,
+    "qualifications": qualifications.sweep_gone,
     "files": purge_files,
 }
 

@@ -30,6 +30,8 @@ from workflows.registry_import_apply import APPLY_JOB as IMPORT_REGISTRY
 from workflows.registry_import_apply import run_apply as run_registry_import
 from workflows.registry_import_check import CHECK_JOB as CHECK_REGISTRY
 from workflows.registry_import_check import run_check as run_registry_check
+from workflows.roster_generation import GENERATE_JOB
+from workflows.roster_generation import run as run_generation
 from workflows.statements import RECONCILE, run_reconciliation
 from workflows.trail import VERIFY, run_verify
 
@@ -69,6 +71,12 @@ def deliver_message(outbox_id: int, division_code: str) -> None:
 def import_roster(job_id: int, post_id: int) -> None:
     """Read, check and apply one uploaded roster workbook."""
     follow(job_id, post_id, run_import)
+
+
+@queue.task(name=GENERATE_JOB, retry=UNTIL_ANSWERED)
+def generate_roster(job_id: int, post_id: int) -> None:
+    """Make one roster from the qualified register."""
+    follow(job_id, post_id, run_generation)
 
 
 @queue.task(name=CHECK_REGISTRY, retry=UNTIL_ANSWERED)

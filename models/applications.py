@@ -122,6 +122,10 @@ class Application(Table, table=True):
             "ix_applications_notice", "division_code", "notice_id", postgresql_where=sa.text("notice_id is not null")
         ),
         sa.Index(
+            "ix_applications_on_notice", "division_code", "notice_id",
+            postgresql_where=sa.text("status = 'on_notice'"),
+        ),
+        sa.Index(
             "uq_applications_live", "project_id", "person", "component", unique=True,
             postgresql_where=sa.text(LIVE_SQL),
         ),

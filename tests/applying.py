@@ -85,7 +85,7 @@ def over(session: Session, application: Application) -> None:
         sa.text("update qualification_notices set ends_at = :end where id = :id"),
         {"end": now(session) - timedelta(hours=1), "id": application.notice_id},
     )
-    session.expire_all()
+    session.refresh(notice_of(session, application))
 
 
 def qualified(session: Session, world: World, member: Member | None = None, **more: Any) -> Qualification:

@@ -123,3 +123,7 @@ def expected_fen(definition: Definition, quantity: Decimal, standard: Decimal, v
     if amount <= 0:
         raise AmountNotPositive
     return amount
+
+
+AMOUNT_SQL = "cast(round(f.quantity * f.standard * 100) as bigint)"
+"""The same amount as PostgreSQL computes it, of a row `f` with quantity, standard and the fields in `extra`."""

@@ -271,6 +271,13 @@ def _applications() -> None:
         unique=False,
         postgresql_where=sa.text("notice_id is not null"),
     )
+    op.create_index(
+        "ix_applications_on_notice",
+        "applications",
+        ["division_code", "notice_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'on_notice'"),
+    )
     op.create_index("ix_applications_status", "applications", ["division_code", "status", "id"], unique=False)
     op.create_index(
         "uq_applications_external",
