@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from admin.fields import field_view
 from models.account_batches import AccountBatch
 from models.accounts import Account, AccountStatus
+from models.annual_lists import AnnualList
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
 from models.base import Table
@@ -22,6 +23,7 @@ from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
+from models.publications import Publication
 from models.registry_changes import ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind
 from models.rosters import Roster, RosterStatus
@@ -50,6 +52,8 @@ NOUNS: dict[type[Table], str] = {
     Transfer: "transfer",
     VirtualMember: "virtual-member",
     CatalogueTask: "catalogue-task",
+    AnnualList: "annual-list",
+    Publication: "publication",
 }
 """The nouns that wait at desks, with the identity of their view."""
 

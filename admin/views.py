@@ -4,6 +4,8 @@ from typing import Any
 
 from admin.account_batches import AccountBatchView
 from admin.accounts import AccountView
+from admin.annual_list_choice import ListChoiceView
+from admin.annual_lists import AnnualListView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
 from admin.catalogue_tasks import CatalogueTaskView
@@ -28,6 +30,7 @@ from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
+from admin.publications import PublicationView
 from admin.registry import RegistryChangeView, RegistryTaskView
 from admin.registry_imports import RegistryColumnsView, RegistryImportView
 from admin.reveals import KeyRotationView, RevealView
@@ -76,6 +79,9 @@ VIEWS: tuple[type[Any], ...] = (
     ExchangeBatchView,
     ExchangeFactView,
     SubsidyProjectView,
+    AnnualListView,
+    ListChoiceView,
+    PublicationView,
     CatalogueTaskView,
     WarningRuleView,
     BulletinView,

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from models.account_batches import AccountBatch, BatchKind, BatchSource, BatchStatus
 from models.accounts import Account, AccountStatus
+from models.annual_lists import AnnualList, AnnualListStatus
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus
 from models.catalogue_tasks import CatalogueTask, CatalogueTaskKind, CatalogueTaskStatus
@@ -22,6 +23,7 @@ from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrderStatus
 from models.policy_changes import PolicyChange, PolicyChangeStatus
+from models.publications import Publication, PublicationKind, PublicationStatus
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import RosterLine, RosterStatus
@@ -235,6 +237,33 @@ def a_catalogue_task_in(session: Session, county: World, status: Any) -> Catalog
     return task
 
 
+def an_annual_list_in(session: Session, county: World, status: Any) -> AnnualList:
+    number = next(NUMBERS)
+    record = AnnualList(
+        division_code=county.code, number=f"QD{number}", year=3000 + number, edition=1, title="清单",
+        status=AnnualListStatus(status), digest="x", arrived_at=now(session), published_at=now(session),
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    return record
+
+
+def a_publication_in(session: Session, county: World, status: Any) -> Publication:
+    """A list of the finance bureau, or a policy of the 农牧 department, by the status."""
+    number = next(NUMBERS)
+    finance = str(status).startswith("finance")
+    record = Publication(
+        division_code=county.code, number=f"GK{number}",
+        kind=PublicationKind.LIST if finance else PublicationKind.POLICY,
+        title="公开", sector="" if finance else "农牧", list_id=number if finance else None,
+        project_id=None if finance else number, year=3000 + number, status=PublicationStatus(status), content={},
+        digest="x", contact="某", telephone="0476", arrived_at=now(session),
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    return record
+
+
 def a_household_review_in(session: Session, county: World, status: Any) -> HouseholdReview:
     home, moment = a_household(session, county), now(session)
     review = HouseholdReview(
@@ -283,6 +312,7 @@ PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in,
     "bank_reply": a_bank_reply_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
+    "annual_list": an_annual_list_in, "publication": a_publication_in,
     "registry_task": a_registry_task_in, "catalogue_task": a_catalogue_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""

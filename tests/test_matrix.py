@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from admin.app import create_app
 from admin.views import VIEWS
+from models.base import RowScope
 from models.officers import ActingOfficer
 from policies.enforcement import Policy, seed_lines
 from policies.lifecycles import LIFECYCLES, Ask, Lifecycle, Step
@@ -32,6 +33,11 @@ NOUNS = ("roster", *BUILDERS, *PLAIN)
 
 BY_SECTOR = ("roster", *BUILDERS)
 """Nouns that a department sees of its own sector only."""
+
+FLOWING_DOWN = frozenset(
+    lifecycle.noun for model, lifecycle in LIFECYCLES.items() if model.__row_scope__ == RowScope.DOWNWARD
+)
+"""Nouns whose records everyone beneath their owner reads and nobody there writes."""
 
 Records = dict[str, dict[str, int]]
 """By noun and status: the id of a record."""
@@ -53,26 +59,39 @@ def granted(by: ActingOfficer) -> frozenset[str]:
     return POLICY.permissions(by.role, by.level, by.kind)
 
 
-def permits(step: Step, by: ActingOfficer) -> bool:
-    """Say by lifecycle and seed policy alone whether the post may take the step."""
-    return step.desk is not None and step.desk.seats(by) and step.permission in granted(by)
+PLACES_OF: dict[tuple[str, str], str] = {}
+"""By noun and status: the division of the record that stands in it."""
+
+
+def permits(step: Step, by: ActingOfficer, division: str = "") -> bool:
+    """Say by lifecycle and seed policy alone whether the post may take the step.
+
+    division: the record's own; a desk that every level has takes only records of the officer's own division. Without
+    it: whether there is any record that the post might take it for.
+    """
+    if step.desk is None or not step.desk.seats(by) or step.permission not in granted(by):
+        return False
+    return not division or step.desk.reaches(by, division)
 
 
 def forbidden(lifecycle: Lifecycle, verb: str, by: ActingOfficer) -> list[Any]:
-    """Return the statuses in which the post may not take the verb."""
-    allowed = {step.source for step in lifecycle.steps if step.verb == verb and permits(step, by)}
+    """Return the statuses in which the post may not take the verb, with the records as they lie."""
+    allowed = {
+        step.source
+        for step in lifecycle.steps
+        if step.verb == verb and permits(step, by, PLACES_OF.get((lifecycle.noun, str(step.source)), ""))
+    }
     return [status for status in statuses(lifecycle) if status not in allowed]
 
 
 def in_every_status(session: Session, county: World) -> Records:
     session.execute(sa.text("update warning_rules set enabled = false"))
-    return {
-        lifecycle.noun: {
-            str(status): key(any_record(session, county, lifecycle.noun, status).id) for status in statuses(lifecycle)
-        }
-        for lifecycle in LIFECYCLES.values()
-        if lifecycle.noun in NOUNS
-    }
+    found: Records = {}
+    for lifecycle in (one for one in LIFECYCLES.values() if one.noun in NOUNS):
+        records = {str(status): any_record(session, county, lifecycle.noun, status) for status in statuses(lifecycle)}
+        found[lifecycle.noun] = {status: key(record.id) for status, record in records.items()}
+        PLACES_OF.update({(lifecycle.noun, status): record.division_code for status, record in records.items()})
+    return found
 
 
 def answer(ask: Ask) -> Any:
@@ -156,8 +175,9 @@ def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
             keys = ",".join(str(records[lifecycle.noun][status]) for status in shut)
             step = next(step for step in desk_steps(lifecycle) if step.verb == verb)
             form = {ask.name: answer(ask) for ask in step.asks} | {"pks": keys}
+            away = {403} if any(one.desk and one.desk.home for one in mine) else set()  # one record of another division
             path = f"{view().identity}/action/{verb.strip('_').replace('_', '-')}"
-            yield path, form, ({404} if foreign else {200, 400, 404, 409}) if mine else {403}
+            yield path, form, ({404} if foreign else {200, 400, 404, 409} | away) if mine else {403}
     forms = [(view, one) for view in (() if foreign else FORMED) for one in view.forms]
     for number, (view, one) in enumerate(forms):
         mine = one.permission in granted(by) and one.seats(by)
@@ -184,6 +204,6 @@ def test_postgresql_shows_and_changes_no_foreign_row(county: World, owner: Owner
                 )
                 assert moved.rowcount == 0, (noun, by.post)
                 keeps = noun == "virtual_member" and by.scope.covers(county.other_county.township.division_code)
-                # a duty pair flows downward, to be read; the keeper of a person reads who references (第十一条)
-                assert seen.scalar_one() == 0 or noun == "duty_pair" or keeps, (noun, by.post)
+                # what flows downward is read by those beneath; the keeper of a person reads who references (第十一条)
+                assert seen.scalar_one() == 0 or noun in FLOWING_DOWN or keeps, (noun, by.post)
     assert changed(before, digest(owner)) == []

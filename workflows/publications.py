@@ -16,11 +16,11 @@ from models.projects import PolicyLevel, SubsidyProject
 from models.publications import SHOWN, Publication, PublicationKind, PublicationStatus
 from policies.clock import today
 from policies.enforcement import allow
-from policies.lifecycles import Desk
+from policies.lifecycles import Desk, Step
 from policies.lifecycles.publications import PUBLICATION_LIFECYCLE
-from policies.moves import begin, move, record_event, require_home
+from policies.moves import begin, move, record_event, require_desk, require_home
 from policies.permissions import Permission
-from policies.refusals import NotAllowed, ReasonMissing, Refused
+from policies.refusals import ReasonMissing, Refused
 from workflows.catalogue_tasks import Errand, raise_tasks, vanish
 from workflows.project_versions import in_force
 from workflows.publication_content import (
@@ -189,16 +189,21 @@ def refresh(session: Session, record: Publication, *, by: ActingOfficer, contact
     Raises NotAllowed, OtherDivision, StepNotPossible, ContactMissing.
     """
     allow(session, by, Permission.PUBLICATION_PREPARE, record)
-    step = PUBLICATION_LIFECYCLE.step("submit", record.status, record.title)
-    require_home(step, record, by)
-    if step.desk is None or not step.desk.seats(by):
-        raise NotAllowed(post=by.post, permission=Permission.PUBLICATION_PREPARE.label)
+    step = _require_turn(record, "submit", by)
     content, version = _now(session, record)
     record.source_version = version
     _fill(record, content, contact, telephone)
     session.flush()
     record_event(session, record, "refresh", by=by, label="更新内容", desk=step.desk, facts={"digest": record.digest})
     return record
+
+
+def _require_turn(record: Publication, verb: str, by: ActingOfficer) -> Step:
+    """Let only the desk whose turn it is look further. Raises StepNotPossible, NotAllowed, OtherDivision."""
+    step = PUBLICATION_LIFECYCLE.step(verb, record.status, f"公开内容{record.number}")
+    require_desk(step, by)
+    require_home(step, record, by)
+    return step
 
 
 def _now(session: Session, record: Publication) -> tuple[Content, int]:
@@ -234,18 +239,16 @@ def publish(session: Session, record: Publication, *, by: ActingOfficer, opinion
     Raises NotAllowed, SamePersonTwice, OtherDivision, ContentOutdated.
     """
     allow(session, by, Permission.PUBLICATION_PUBLISH, record)
-    former = None
-    if record.status in READY and by.division_code == record.division_code:
-        if said(record.content) != _now(session, record)[0]:
-            raise ContentOutdated(title=record.title)
-        day = today(session)
-        former = session.exec(select(Publication).where(*_same(record), col(Publication.status).in_(SHOWN))).first()
-        if former is not None:
-            former.ended_on = day
-            move(session, former, "replace", by=by, facts={"replaced_by": record.number})
-            record.replaces_id = former.id
-        record.published_on = day
-        session.flush()
+    _require_turn(record, "publish", by)
+    if said(record.content) != _now(session, record)[0]:
+        raise ContentOutdated(title=record.title)
+    former = session.exec(select(Publication).where(*_same(record), col(Publication.status).in_(SHOWN))).first()
+    record.published_on = today(session)
+    if former is not None:
+        former.ended_on = record.published_on
+        move(session, former, "replace", by=by, facts={"replaced_by": record.number})
+        record.replaces_id = former.id
+    session.flush()
     move(session, record, "publish", by=by, opinion=opinion, facts={"digest": record.digest})
     _settle_stale(session, former, by)
     return record
@@ -275,9 +278,9 @@ def withdraw(session: Session, record: Publication, *, by: ActingOfficer, reason
     """Take what is shown away from the public, with the reason. （第九条） Raises ReasonMissing."""
     allow(session, by, Permission.PUBLICATION_PUBLISH, record)
     _require_reason("撤下", "撤下原因", reason)
-    if record.status in SHOWN and by.division_code == record.division_code:
-        record.ended_on, record.ended_for = today(session), reason.strip()
-        session.flush()
+    _require_turn(record, "withdraw", by)
+    record.ended_on, record.ended_for = today(session), reason.strip()
+    session.flush()
     move(session, record, "withdraw", by=by, opinion=reason.strip())
     _settle_stale(session, record, by)
     return record
