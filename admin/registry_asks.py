@@ -11,7 +11,7 @@ from models.base import Labelled
 from models.certificates import Certificate, CertificateKind
 from models.households import Asset, AssetKind, Household, HukouKind, Member, MemberStatus
 from models.officers import ActingOfficer
-from models.registry_changes import DocumentKind
+from models.registry_changes import OF_PEOPLE
 from policies.clock import today
 from policies.codes import COMMON_ETHNICITIES, ETHNICITIES, HEAD, RELATIONS
 from policies.lifecycles import Ask
@@ -32,7 +32,7 @@ def _first(values: Mapping[str, str], first: Sequence[str]) -> tuple[tuple[str, 
 REASON = Ask("reason", "变更原因", help="写明事由和依据，不要写身份证号、账号")
 DAY = Ask("effective_on", "发生日期", "date", help="事实发生的日期，不是办理日期")
 EVIDENCE = Ask(
-    "evidence", "佐证材料", "evidence", choices=labelled(DocumentKind),
+    "evidence", "佐证材料", "evidence", choices=tuple((str(one), one.label) for one in OF_PEOPLE),
     help="照片、扫描件或 PDF，每份不超过 5 MB，最多 9 份；同一种材料可一次选多页",
 )  # fmt: skip
 MAYBE_EVIDENCE = Ask("evidence", "佐证材料", "evidence", required=False, choices=EVIDENCE.choices, help=EVIDENCE.help)

@@ -67,6 +67,7 @@ class SubsidyProject(Table, table=True):
         server_default=sa.text("'{}'"),
         help="现行版本的内容，见 policies/definitions.py",
     )
+    stopped_on: date | None = column("停用日期", None, nullable=True, help="自该日起不再造新的清册，已造清册继续办理")
 
 
 class ProjectVersion(Table, table=True):

@@ -107,6 +107,12 @@ class DocumentKind(Labelled):
     POLICE = "police", "公安机关证明"
     STATEMENT = "statement", "本人声明"
     OTHER = "other", "其他"
+    POLICY = "policy", "政策文件"
+    JOINT = "joint", "联合行文"
+
+
+OF_PEOPLE = tuple(kind for kind in DocumentKind if kind not in (DocumentKind.POLICY, DocumentKind.JOINT))
+"""What proves something about people."""
 
 
 class Attachment(Table, table=True):

@@ -16,6 +16,7 @@ from models.household_reviews import HouseholdReview
 from models.officers import Post
 from models.payment_orders import PaymentOrder
 from models.policy_changes import PolicyChange
+from models.project_changes import ProjectChange, ProjectException
 from models.publications import Publication
 from models.qualifications import Qualification
 from models.registry_changes import RegistryChange
@@ -38,6 +39,7 @@ from policies.lifecycles.household_reviews import HOUSEHOLD_REVIEW_LIFECYCLE
 from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.lifecycles.policy_changes import POLICY_CHANGE_LIFECYCLE
 from policies.lifecycles.posts import DELEGATION_LIFECYCLE, POST_LIFECYCLE
+from policies.lifecycles.project_changes import PROJECT_CHANGE_LIFECYCLE, PROJECT_EXCEPTION_LIFECYCLE
 from policies.lifecycles.publications import PUBLICATION_LIFECYCLE
 from policies.lifecycles.registry_changes import REGISTRY_CHANGE_LIFECYCLE
 from policies.lifecycles.registry_tasks import REGISTRY_TASK_LIFECYCLE
@@ -62,6 +64,8 @@ LIFECYCLES: dict[type[Table], Lifecycle] = {
     Post: POST_LIFECYCLE,
     ProjectFlow: FLOW_LIFECYCLE,
     PolicyChange: POLICY_CHANGE_LIFECYCLE,
+    ProjectChange: PROJECT_CHANGE_LIFECYCLE,
+    ProjectException: PROJECT_EXCEPTION_LIFECYCLE,
     Publication: PUBLICATION_LIFECYCLE,
     Qualification: QUALIFICATION_LIFECYCLE,
     Refund: REFUND_LIFECYCLE,
