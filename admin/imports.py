@@ -10,6 +10,7 @@ from admin.base import ConsoleView, Form, Menu
 from models.imports import RosterImport
 from models.officers import ActingOfficer
 from models.projects import ProjectStatus, SubsidyProject
+from policies.clock import today
 from policies.lifecycles import Ask
 from policies.permissions import Permission as P
 from policies.refusals import NotFound
@@ -19,9 +20,8 @@ from workflows import imports
 def projects(session: Session, by: ActingOfficer, record: Any) -> Sequence[tuple[str, str]]:
     """Return the projects in force, by code."""
     project: Any = SubsidyProject
-    rows = session.execute(
-        sa.select(project.code, project.name).where(project.status == ProjectStatus.ADMITTED).order_by(project.code)
-    )
+    running = sa.or_(project.status == ProjectStatus.ADMITTED, project.stopped_on > today(session))
+    rows = session.execute(sa.select(project.code, project.name).where(running).order_by(project.code))
     return [(code, f"{name}（{code}）") for code, name in rows]
 
 

@@ -16,7 +16,7 @@ from models.applications import LIVE, Application
 from models.base import county_of
 from models.crypto import id_index
 from models.households import Household, IdentityOutcome, Member, MemberStatus
-from models.projects import ProjectStatus, SubsidyProject
+from models.projects import SubsidyProject
 from policies.clock import today
 from policies.definitions import Definition
 from policies.enforcement import OtherSector
@@ -28,7 +28,7 @@ from workflows import flows
 from workflows.annual_list_offers import require_listed
 from workflows.application_values import LONG_NUMBER, component_of, expected_fen, read_values
 from workflows.imports import ProjectStopped, StandardMissing
-from workflows.project_versions import in_force
+from workflows.project_versions import in_force, is_stopped
 
 
 class PersonUnknown(Refused):
@@ -98,7 +98,7 @@ def require_open(session: Session, project: SubsidyProject, division_code: str) 
 
     Raises ProjectStopped, NotListed.
     """
-    if project.status == ProjectStatus.STOPPED:
+    if is_stopped(session, project):
         raise ProjectStopped(project=project.name)
     require_listed(session, project, county_of(division_code), today(session))
     return in_force(project)

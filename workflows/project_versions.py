@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from models.projects import ProjectStatus, ProjectVersion, SubsidyProject
-from policies.clock import now
+from policies.clock import now, today
 from policies.definitions import Definition, columns_of, digest_of, parse, stored
 
 
@@ -22,6 +22,12 @@ def version_of(session: Session, project_id: int, number: int) -> Definition:
 def in_force(project: SubsidyProject) -> Definition:
     """Return the definition of the version in force."""
     return parse(project.definition)
+
+
+def is_stopped(session: Session, project: SubsidyProject) -> bool:
+    """Tell whether nothing new is begun for a project: it is stopped, and the day of the stop has come. （第九条）"""
+    day = project.stopped_on
+    return project.status == ProjectStatus.STOPPED and (day is None or day <= today(session))
 
 
 def admit_version(
