@@ -18,7 +18,7 @@ from models.divisions import Division
 from models.imports import ImportStatus, RosterImport
 from models.jobs import Job, JobStatus
 from models.officers import ActingOfficer
-from models.projects import ProjectStatus, SubsidyProject
+from models.projects import SubsidyProject
 from models.rosters import Roster
 from policies.clock import now
 from policies.enforcement import allow
@@ -36,6 +36,7 @@ from workflows.files import content_of, store
 from workflows.identity_checks import find_unchecked
 from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
 from workflows.queue import finish, officer_of_post, progress, start_job
+from workflows.project_versions import is_stopped
 
 IMPORT_JOB = "import_roster"
 MARKED_SUFFIX = "-问题标注.xlsx"
@@ -86,7 +87,7 @@ def receive(
     allow(session, by, Permission.IMPORT_CREATE)
     name = PurePath(file_name.replace("\\", "/")).name or "清册.xlsx"
     require_workbook(content, name)
-    if project.status == ProjectStatus.STOPPED:
+    if is_stopped(session, project):
         raise ProjectStopped(project=project.name)
     if not period.strip() or period_start > period_end:
         raise PeriodWrong(period=period)
