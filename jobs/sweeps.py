@@ -13,6 +13,7 @@ from policies.clock import now
 from workflows import (
     account_notices,
     anchors,
+    annual_list_year,
     application_register,
     bank_batches,
     exchange,
@@ -69,6 +70,7 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "exchange": exchange.apply_waiting,
     "qualification_notices": application_register.conclude_due,
     "qualifications": qualifications.sweep_gone,
+    "annual_lists": annual_list_year.ask_for_lists,
     "files": purge_files,
 }
 
