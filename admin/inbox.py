@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from admin.fields import field_view
 from models.account_batches import AccountBatch
 from models.accounts import Account, AccountStatus
+from models.applications import Application, ApplicationStatus
 from models.annual_lists import AnnualList
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
@@ -24,6 +25,7 @@ from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
 from models.publications import Publication
+from models.qualifications import Qualification
 from models.registry_changes import ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind
 from models.rosters import Roster, RosterStatus
@@ -52,6 +54,8 @@ NOUNS: dict[type[Table], str] = {
     Transfer: "transfer",
     VirtualMember: "virtual-member",
     CatalogueTask: "catalogue-task",
+    Application: "application",
+    Qualification: "qualification",
     AnnualList: "annual-list",
     Publication: "publication",
 }
@@ -87,6 +91,9 @@ ERRANDS = (
         Desk.BANK_CLERK,
         "返回发放结果",
         (col(BankBatch.status).in_((BankBatchStatus.SENT, BankBatchStatus.ACCEPTED)),),
+    ),
+    Errand(
+        Application, Desk.DEPARTMENT_CLERK, "公示审核情况", (col(Application.status) == ApplicationStatus.APPROVED,)
     ),
     Errand(Roster, Desk.DEPARTMENT_CLERK, "生成资金支付单", (col(Roster.status) == RosterStatus.FINAL,)),
     Errand(

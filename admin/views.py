@@ -6,6 +6,8 @@ from admin.account_batches import AccountBatchView
 from admin.accounts import AccountView
 from admin.annual_list_choice import ListChoiceView
 from admin.annual_lists import AnnualListView
+from admin.application_entry import ApplicationEntryView
+from admin.applications import ApplicationView, QualificationNoticeView, QualificationObjectionView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
 from admin.catalogue_tasks import CatalogueTaskView
@@ -31,6 +33,7 @@ from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
 from admin.publications import PublicationView
+from admin.qualifications import QualificationView, RosterGenerationView
 from admin.registry import RegistryChangeView, RegistryTaskView
 from admin.registry_imports import RegistryColumnsView, RegistryImportView
 from admin.reveals import KeyRotationView, RevealView
@@ -45,6 +48,7 @@ from admin.virtual import TransferView, VirtualMemberView
 VIEWS: tuple[type[Any], ...] = (
     RosterView,
     RosterImportView,
+    RosterGenerationView,
     RosterLineView,
     RosterWarningView,
     NoticeView,
@@ -58,6 +62,11 @@ VIEWS: tuple[type[Any], ...] = (
     RefundView,
     StatementView,
     ResultExceptionView,
+    ApplicationView,
+    QualificationNoticeView,
+    QualificationObjectionView,
+    QualificationView,
+    ApplicationEntryView,
     PeopleView,
     WindowView,
     HouseholdView,

@@ -15,7 +15,7 @@ from models.registry_changes import Attachment, RegistryChange
 from policies.enforcement import allow, may
 from policies.permissions import Permission
 from policies.refusals import ReasonMissing
-from workflows import accounts, household_reviews, registry_changes
+from workflows import accounts, applications, household_reviews, registry_changes
 from workflows.attachments import attachments_of
 from workflows.files import content_of
 from workflows.registry_changes import shown_of
@@ -23,6 +23,7 @@ from workflows.reveals import record_shown
 
 VIEWERS = {
     accounts.NOUN: Permission.ACCOUNT_VIEW,
+    applications.NOUN: Permission.APPLICATION_VIEW,
     registry_changes.NOUN: Permission.REGISTRY_CHANGE_VIEW,
     household_reviews.NOUN: Permission.HOUSEHOLD_REVIEW_VIEW,
 }
