@@ -1,10 +1,9 @@
-"""Indicators, payment orders, bank batches, disbursements. （第十、十九、二十条）"""
+"""Payment orders, bank batches, disbursements. （第十九、二十条）"""
 
 from admin.bank_desk import BATCH_FORMS, PAYMENT_FORMS
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.inbox import UNSENT
 from models.bank_batches import BankBatch, Disbursement, ResultException
-from models.indicators import BudgetIndicator
 from models.journal import JournalEntry, Posting
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE
@@ -12,31 +11,6 @@ from policies.lifecycles.payment_orders import PAYMENT_ORDER_LIFECYCLE
 from policies.permissions import Permission as P
 
 PAYMENT_COLUMNS = ("line_sequence", "payee_name", "account_number", "amount_fen", "attempt", "status", "reason")
-
-
-class BudgetIndicatorView(ConsoleView, model=BudgetIndicator):
-    """预算指标。"""
-
-    category, icon = Menu.MONEY, "fa-solid fa-scale-balanced"
-    permission = P.INDICATOR_VIEW
-    title_field = "document_number"
-    column_list = ["document_number", "pro_name", "fiscal_year", "amount_fen", "available_fen", "reserved_fen"] + [
-        "requested_fen",
-        "paid_fen",
-    ]
-    headline = ("pro_name", "pro_code", "amount_fen", "available_fen", "paid_fen")
-    search_text = ("document_number", "pro_code", "bgt_id")
-    total = "amount_fen"
-    noun = "indicator"
-    forms = (
-        Form(
-            "download",
-            "下载指标",
-            P.INDICATOR_DOWNLOAD,
-            call("indicators", "start_download"),
-            consequence="从预算管理一体化系统下载热点分类为“惠民惠农财政补贴资金”的指标（第十条）。",
-        ),
-    )
 
 
 class PaymentOrderView(ConsoleView, model=PaymentOrder):

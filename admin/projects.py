@@ -58,7 +58,7 @@ class SubsidyProjectView(ConsoleView, model=SubsidyProject):
             "link",
             "对应预算项目",
             P.INDICATOR_LINK,
-            call("indicators", "link_project"),
+            call("indicator_links", "link_project"),
             (Ask("pro_code", "预算项目代码（21 位）", "text"), Ask("priority", "支用顺序", "integer")),
             consequence="本旗县的支付单按支用顺序占用对应预算项目的指标（第十条）。",
             on_record=True,

@@ -19,9 +19,14 @@ from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.household_reviews import HouseholdReviewView
 from admin.households import AssetView, CertificateView, HouseholdView, MemberView
 from admin.imports import RosterImportView
+from admin.indicators import (
+    BudgetIndicatorView,
+    IndicatorDownloadView,
+    IndicatorFaultView,
+    UpstreamIndicatorView,
+)
 from admin.money import (
     BankBatchView,
-    BudgetIndicatorView,
     DisbursementView,
     JournalEntryView,
     PaymentOrderView,
@@ -54,6 +59,9 @@ VIEWS: tuple[type[Any], ...] = (
     NoticeView,
     ObjectionView,
     BudgetIndicatorView,
+    UpstreamIndicatorView,
+    IndicatorDownloadView,
+    IndicatorFaultView,
     PaymentOrderView,
     BankBatchView,
     DisbursementView,

@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 
 from integrations import transport
 from integrations.amounts import yuan_text
+from models.settings import settings
 
 HOT_TOPIC = "惠民惠农财政补贴资金"
-"""The class of indicators that Article 10 names."""
+"""The class of indicators that Article 10 names; its official code is not public, so the label decides."""
 
 DIRECT_PAYMENT = "11"
 """PAY_TYPE_CODE of a direct payment."""
@@ -135,12 +136,18 @@ def mof_division(division_code: str) -> str:
     return division_code[:9]
 
 
-def download_indicators(division_code: str, hot_topic: str = HOT_TOPIC, cursor: str = "") -> IndicatorPage:
-    """Download one page of a county's indicators of one hot-topic class; repeating it changes nothing. （第十条）
+def hot_topic() -> str:
+    """Return the configured label of the class, the law's own words unless the budget system writes it otherwise."""
+    return settings().hot_topic or HOT_TOPIC
+
+
+def download_indicators(division_code: str, topic: str = "", cursor: str = "") -> IndicatorPage:
+    """Download one page of a division's indicators of one hot-topic class; repeating it changes nothing. （第十条）
 
     Raises Unavailable, Rejected.
     """
-    query = urlencode({"MOF_DIV_CODE": mof_division(division_code), "HOT_TOPIC_CATE_NAME": hot_topic, "cursor": cursor})
+    asked = {"MOF_DIV_CODE": mof_division(division_code), "HOT_TOPIC_CATE_NAME": topic or hot_topic(), "cursor": cursor}
+    query = urlencode(asked)
     told = transport.budget_system().read("GET", f"/indicators?{query}").json()
     return IndicatorPage(items=told["data"], cursor=told["next_cursor"])
 

@@ -17,6 +17,8 @@ from workflows import (
     application_register,
     bank_batches,
     exchange,
+    indicator_downloads,
+    money_at_rest,
     payment_orders,
     qualifications,
     registry_import_apply,
@@ -72,6 +74,8 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "qualifications": qualifications.sweep_gone,
     "annual_lists": annual_list_year.ask_for_lists,
     "files": purge_files,
+    "indicators": indicator_downloads.queue_due,
+    "money_at_rest": money_at_rest.let_go,
 }
 
 

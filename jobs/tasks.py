@@ -22,7 +22,7 @@ from workflows.exchange import apply as apply_batch
 from workflows.identity_checks import CHECK_JOB as IDENTITY_JOB
 from workflows.identity_checks import run_checks, sweep_identities
 from workflows.imports import run_import
-from workflows.indicators import DOWNLOAD, run_download
+from workflows.indicator_downloads import DOWNLOAD, SCHEDULED, run_download, run_scheduled
 from workflows.jobs import Waiting, follow
 from workflows.outbox import DELIVER, deliver
 from workflows.queue import queue
@@ -125,6 +125,12 @@ def check_roster(job_id: int, post_id: int) -> None:
 def download_indicators(job_id: int, post_id: int) -> None:
     """Download a county's budget indicators."""
     follow(job_id, post_id, run_download)
+
+
+@queue.task(name=SCHEDULED, retry=UNTIL_ANSWERED)
+def scheduled_indicators(division_code: str) -> None:
+    """Download the indicators of a division whose time has come."""
+    run_scheduled(division_code)
 
 
 @queue.task(name=RECONCILE, retry=UNTIL_ANSWERED)

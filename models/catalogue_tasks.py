@@ -64,4 +64,10 @@ class CatalogueTask(Table, table=True):
             postgresql_where=sa.text("status in ('finance', 'department')"),
         ),
         sa.Index("ix_catalogue_tasks_status", "division_code", "status"),
+        sa.Index(
+            "ix_catalogue_tasks_rest",
+            "division_code",
+            "subject_id",
+            postgresql_where=sa.text("kind = 'money_at_rest'"),
+        ),
     )

@@ -41,6 +41,8 @@ class Settings:
     index_hash: str = "sha256"
     reveals_per_hour: int = 30
     reveals_per_day: int = 100
+    hot_topic: str = ""
+    indicator_hours: int = 6
     security: Security = Security()
 
     @property
@@ -98,5 +100,7 @@ def settings() -> Settings:
         index_hash=_choice("YIKATONG_INDEX", ("hmac-sha256", "hmac-sm3")).removeprefix("hmac-"),
         reveals_per_hour=_number("YIKATONG_REVEALS_PER_HOUR", 30, 1, 1000),
         reveals_per_day=_number("YIKATONG_REVEALS_PER_DAY", 100, 1, 10000),
+        hot_topic=env.get("YIKATONG_HOT_TOPIC", "").strip(),
+        indicator_hours=_number("YIKATONG_INDICATOR_HOURS", 6, 0, 720),
         security=read_security(),
     )

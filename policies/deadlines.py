@@ -64,3 +64,23 @@ ANNUAL_LIST = Yearly("annual_list", (10, 1), (12, 31), 20, "第六条")
 
 HOUSEHOLD_REVIEW = Interval("household_review", 12, "上次复核", "第十一条")
 """The regulation says 定期 without a number; a year is the platform's, local rules may be stricter （第三十六条）."""
+
+
+@dataclass(frozen=True)
+class OwnDeadline(Deadline):
+    """A limit of the platform's own: the article says 及时 or 第一时间 and gives no number.
+
+    It stops nothing: when it has passed, a task is raised and the list turns red. Local rules may be stricter.
+    """
+
+
+INDICATOR_NOTICE = OwnDeadline("indicator_notice", 1, "指标到达", "第十条")
+"""“第一时间通知本级补贴项目主管部门”: the next working day."""
+MONEY_ISSUING = OwnDeadline("money_issuing", 10, "上级指标文件印发", "第十条")
+"""“及时下达预算指标”: from the upstream document to its distribution."""
+MONEY_MAPPING = OwnDeadline("money_mapping", 3, "指标文件印发", "第十条")
+"""From the issue to the download and the mapping."""
+MONEY_STARTING = OwnDeadline("money_starting", 10, "指标到达", "第十条")
+"""“尽快安排使用”“及时启动兑付”: from the arrival to the first roster."""
+
+OWN = (INDICATOR_NOTICE, MONEY_ISSUING, MONEY_MAPPING, MONEY_STARTING)

@@ -1,6 +1,5 @@
 """Indicators: downloaded by hot-topic class, linked, never overdrawn. （第十条）"""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,17 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from integrations.sandbox.launch import Sandboxes
 from models.indicators import BudgetIndicator
 from models.journal import JournalEntry
-from models.projects import ProjectLink
 from policies.refusals import NotAllowed
-from tests.conftest import As, Owner
+from tests.conftest import As
 from tests.factories import World, a_project
-from tests.money import a_funded_indicator, sandboxes_in
+from tests.money import a_funded_indicator
 from tests.world import key
-from workflows import indicators, journal
-from workflows.indicators import IndicatorBelowUse, IndicatorOverdrawn, PriorityWrong, ProCodeWrong, shift
+from workflows import indicator_keeping, indicators, journal
+from workflows.indicators import IndicatorOverdrawn, shift
 
 CODE = "15043024" + "A1B2C3D4E5F67"
 
@@ -37,7 +34,7 @@ class TestKeep:
         by = county.finance.clerk
         for new in (2, 0):
             with as_(by) as session:
-                assert indicators.keep(session, [item(county), item(county, "BGT2")], by=by) == new
+                assert indicator_keeping.keep(session, [item(county), item(county, "BGT2")], by=by).new == new
         with as_(by) as session:
             assert [row.available_fen for row in session.exec(select(BudgetIndicator))] == [100_000, 100_000]
             assert len(session.exec(select(JournalEntry)).all()) == 2
@@ -47,7 +44,7 @@ class TestKeep:
         by = county.finance.clerk
         for amount in ("1000.00", "1500.00", "1000.00", "1500.00"):
             with as_(by) as session:
-                indicators.keep(session, [item(county, amount=amount)], by=by)
+                indicator_keeping.keep(session, [item(county, amount=amount)], by=by)
         with as_(by) as session:
             row = session.exec(select(BudgetIndicator)).one()
             assert (row.amount_fen, row.available_fen) == (150_000, 150_000)
@@ -55,7 +52,7 @@ class TestKeep:
 
     def test_what_was_distributed_further_down_is_not_ours(self, county: World, as_: As):
         with as_(county.finance.clerk) as session:
-            indicators.keep(session, [item(county, DIS_AMT="400.00")], by=county.finance.clerk)
+            indicator_keeping.keep(session, [item(county, DIS_AMT="400.00")], by=county.finance.clerk)
             assert session.exec(select(BudgetIndicator)).one().amount_fen == 60_000
 
     def test_another_class_or_another_county_is_left_out(self, county: World, as_: As):
@@ -64,45 +61,11 @@ class TestKeep:
             item(county, "BGT4", MOF_DIV_CODE=county.other_county.code[:9]),
         ]
         with as_(county.finance.clerk) as session:
-            assert indicators.keep(session, others, by=county.finance.clerk) == 0
-
-    def test_an_indicator_is_not_cut_below_what_is_in_use(self, county: World, as_: As):
-        by = county.finance.clerk
-        with as_(by) as session:
-            indicators.keep(session, [item(county)], by=by)
-            row = session.exec(select(BudgetIndicator)).one()
-            shift(session, county.code, "reserve", "r1", indicator_id=key(row.id), amount_fen=90_000)
-        with pytest.raises(IndicatorBelowUse, match="赤财农指〔2026〕1号"), as_(by) as session:
-            indicators.keep(session, [item(county, amount="899.99")], by=by)
+            assert indicator_keeping.keep(session, others, by=county.finance.clerk).new == 0
 
     def test_only_the_finance_clerk_downloads(self, county: World, as_: As):
         with pytest.raises(NotAllowed), as_(county.department.clerk) as session:
-            indicators.keep(session, [item(county)], by=county.department.clerk)
-
-
-class TestLink:
-    def test_a_project_is_linked_and_its_order_changed(self, county: World, as_: As, owner: Owner):
-        with owner() as session:
-            project = a_project(session, county, link=False)
-        by = county.finance.clerk
-        for priority in (1, 2):
-            with as_(by) as session:
-                indicators.link(session, by=by, project=project, pro_code=CODE, priority=priority)
-        with as_(by) as session:
-            assert [row.priority for row in session.exec(select(ProjectLink))] == [2]
-
-    @pytest.mark.parametrize("wrong", ["", "123", "15043024a1b2c3d4e5f67", CODE + "9"])
-    def test_a_wrong_code_is_refused(self, county: World, as_: As, owner: Owner, wrong: str):
-        with owner() as session:
-            project = a_project(session, county, link=False)
-        with pytest.raises(ProCodeWrong), as_(county.finance.clerk) as session:
-            indicators.link(session, by=county.finance.clerk, project=project, pro_code=wrong)
-
-    def test_a_wrong_order_is_refused(self, county: World, as_: As, owner: Owner):
-        with owner() as session:
-            project = a_project(session, county, link=False)
-        with pytest.raises(PriorityWrong), as_(county.finance.clerk) as session:
-            indicators.link(session, by=county.finance.clerk, project=project, pro_code=CODE, priority=0)
+            indicator_keeping.keep(session, [item(county)], by=county.department.clerk)
 
 
 class TestShift:
@@ -134,22 +97,3 @@ class TestShift:
                     continue
             assert journal.verify(session) == []
             savepoint.rollback()
-
-
-@pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxes]:
-    with sandboxes_in(tmp_path_factory.mktemp("outside")) as boxes:
-        yield boxes
-
-
-class TestDownload:
-    def test_all_pages_are_downloaded_and_a_second_download_adds_nothing(
-        self, county: World, outside: Sandboxes, as_: As
-    ):
-        outside.use()
-        outside.budget.add_world([{"kind": "indicator", **item(county, f"PG{n:03d}")} for n in range(120)])
-        assert indicators.download(by=county.finance.clerk) == 120
-        assert indicators.download(by=county.finance.clerk) == 0
-        with as_(county.finance.clerk) as session:
-            assert len(session.exec(select(BudgetIndicator)).all()) == 120
-            assert journal.verify(session) == []

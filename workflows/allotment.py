@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from integrations.amounts import yuan_text
-from integrations.budget_system import HOT_TOPIC
+from integrations.budget_system import hot_topic
 from models.rosters import Roster
 from policies.moves import title_of
 from policies.refusals import Refused
@@ -137,11 +137,13 @@ def sources(session: Session, roster: Roster) -> list[Source]:
         text(
             "select i.id, i.available_fen from project_links l join budget_indicators i"
             " on i.division_code = l.division_code and i.pro_code = l.pro_code"
+            " left join project_drawdowns d on d.division_code = l.division_code and d.project_id = l.project_id"
             " where l.division_code = :county and l.project_id = :project and i.hot_topic = :topic"
             " and left(i.gov_eco_code, 3) = '509' and i.available_fen > 0"
-            " order by l.priority, l.pro_code, i.document_date nulls last, i.id"
+            " order by l.priority, case d.drawdown when 'ascending' then i.available_fen"
+            " when 'descending' then -i.available_fen end, l.pro_code, i.document_date nulls last, i.id"
         ),
-        keys | {"topic": HOT_TOPIC},
+        keys | {"topic": hot_topic()},
     )
     return [Source(row.id, row.available_fen) for row in rows]
 

@@ -61,6 +61,39 @@ def book(
     return entry
 
 
+ALLOCATIONS = text(
+    """
+    with given as (
+        select * from unnest(cast(:ids as bigint[]), cast(:numbers as text[]), cast(:changes as bigint[]),
+            cast(:memos as text[])) as g (indicator_id, number, change, memo)
+    ), keyed as (
+        select g.*, 'indicator:' || g.number || ':' || (select count(*) from postings p where p.county_code = :county
+            and p.ledger = 'allocated' and p.indicator_id = g.indicator_id) as business_key
+        from given g
+    ), entries as (
+        insert into journal_entries (county_code, division_code, kind, business_key, memo, booked_at)
+        select :county, :county, 'indicator', k.business_key, k.memo, :moment from keyed k
+        on conflict (business_key) do nothing
+        returning id, business_key
+    )
+    insert into postings (county_code, division_code, entry_id, ledger, indicator_id, amount_fen)
+    select :county, :county, e.id, side.ledger, k.indicator_id, side.sign * k.change
+    from entries e join keyed k on k.business_key = e.business_key
+    cross join (values ('available', 1), ('allocated', -1)) as side (ledger, sign)
+    """
+)
+"""One entry for each indicator that is new or whose amount changed, in one statement."""
+
+
+def book_allocations(session: Session, county_code: str, changes: Sequence[tuple[int, str, int, str]]) -> None:
+    """Book what was issued or changed of indicators: id, BGT_ID, fen more or less, memo. （第十条）"""
+    if not changes:
+        return
+    ids, numbers, fens, memos = (list(column) for column in zip(*changes, strict=True))
+    asked = {"county": county_code, "moment": now(session), "ids": ids, "numbers": numbers}
+    session.execute(ALLOCATIONS, asked | {"changes": fens, "memos": memos})
+
+
 PAYMENTS = text(
     """
     insert into postings (county_code, division_code, entry_id, ledger, indicator_id, agent_account_id, project_id,

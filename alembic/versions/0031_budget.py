@@ -83,6 +83,8 @@ def _indexes() -> None:
                     postgresql_where=sa.text("sup_document_number <> ''"))  # fmt: skip
     op.create_index("ix_budget_indicators_pro_name", "budget_indicators", ["pro_name"])
     op.create_index("ix_project_links_pro_code", "project_links", ["division_code", "pro_code"])
+    op.create_index("ix_catalogue_tasks_rest", "catalogue_tasks", ["division_code", "subject_id"],
+                    postgresql_where=sa.text("kind = 'money_at_rest'"))  # fmt: skip
     op.create_index("ix_rosters_project", "rosters", ["county_code", "project_id", "generated_at"])
     op.create_index("ix_payment_orders_indicator", "payment_orders", ["division_code", "indicator_id"])
 
@@ -229,6 +231,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_payment_orders_indicator", "payment_orders")
     op.drop_index("ix_rosters_project", "rosters")
+    op.drop_index("ix_catalogue_tasks_rest", "catalogue_tasks")
     op.drop_index("ix_project_links_pro_code", "project_links")
     for name in ("pro_name", "upstream", "untouched", "year", "pro"):
         op.drop_index(f"ix_budget_indicators_{name}", "budget_indicators")

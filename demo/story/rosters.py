@@ -16,7 +16,7 @@ from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
 from policies.refusals import NotAllowed
-from workflows import checks, imports, indicators, notices, roster_lines, rosters, warnings
+from workflows import checks, imports, indicator_downloads, notices, roster_lines, rosters, warnings
 from workflows.roster_conditions import NoticeRunning, ObjectionsOpen
 from workflows.warnings import ExplanationMissing, StoppedByRedLight
 
@@ -36,8 +36,8 @@ def download_indicators(scene: Scene, parts: list[Part]) -> None:
     scene.title("下载预算指标（第十条）")
     for finance in dict.fromkeys(part.finance for part in parts):
         clerk = scene.by(f"{finance}.clerk")
-        new = indicators.download(by=clerk)
-        again = indicators.download(by=clerk)
+        new = indicator_downloads.download(by=clerk)
+        again = indicator_downloads.download(by=clerk)
         with scene.look() as session:
             total = session.execute(
                 sa.text("select coalesce(sum(amount_fen), 0) from budget_indicators where division_code = :county"),

@@ -302,10 +302,13 @@ def _indicator(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def load(db: sqlite3.Connection, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Take the indicators of a world file that are not known yet."""
+    """Take the indicators of a world file that are not known yet, and newer versions (UPDATE_TIME) of others."""
     db.executemany(
-        "insert or ignore into indicators (bgt_id, division, hot_topic, fields, amount_fen, distributed_fen)"
-        " values (?, ?, ?, ?, ?, ?)",
+        "insert into indicators (bgt_id, division, hot_topic, fields, amount_fen, distributed_fen)"
+        " values (?, ?, ?, ?, ?, ?) on conflict (bgt_id) do update set division = excluded.division,"
+        " hot_topic = excluded.hot_topic, fields = excluded.fields, amount_fen = excluded.amount_fen,"
+        " distributed_fen = excluded.distributed_fen"
+        " where json_extract(excluded.fields, '$.UPDATE_TIME') > json_extract(indicators.fields, '$.UPDATE_TIME')",
         [
             (
                 line["BGT_ID"],
