@@ -19,6 +19,7 @@ from models.catalogue_tasks import CatalogueTask
 from models.clock import CalendarDay
 from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
+from models.flows import ProjectFlow
 from models.household_reviews import HouseholdReview
 from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
@@ -54,6 +55,7 @@ NOUNS: dict[type[Table], str] = {
     Transfer: "transfer",
     VirtualMember: "virtual-member",
     CatalogueTask: "catalogue-task",
+    ProjectFlow: "project-flow",
     Application: "application",
     Qualification: "qualification",
     AnnualList: "annual-list",

@@ -15,6 +15,7 @@ from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
 from admin.enquiry import EnquiryView, HouseholdFileView, WindowView
 from admin.exchange import ExchangeBatchView, ExchangeBodyView, ExchangeFactView, ExchangeView
+from admin.flows import FlowFormView, FlowView
 from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.household_reviews import HouseholdReviewView
 from admin.households import AssetView, CertificateView, HouseholdView, MemberView
@@ -96,6 +97,8 @@ VIEWS: tuple[type[Any], ...] = (
     ExchangeBatchView,
     ExchangeFactView,
     SubsidyProjectView,
+    FlowView,
+    FlowFormView,
     AnnualListView,
     ListChoiceView,
     PublicationView,

@@ -69,7 +69,6 @@ class ProjectFlow(Table, table=True):
             postgresql_where=sa.text("status in ('draft', 'proposed')"),
         ),
         sa.Index("ix_project_flows_status", "division_code", "status"),
-        sa.CheckConstraint("division_code = '150000000000'", name="region"),
     )
 
 

@@ -18,6 +18,7 @@ from models.delegations import Delegation, DelegationStatus
 from models.divisions import Level
 from models.duty_pairs import DutyKind, DutyPair, DutyPairStatus, DutyWithin
 from models.failures import Failure, FailureRoute, Refund, RefundStatus
+from models.flows import FlowStatus, ProjectFlow
 from models.household_reviews import HouseholdReview, ReviewFinding, ReviewStatus
 from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
@@ -30,6 +31,7 @@ from models.rosters import RosterLine, RosterStatus
 from models.transfers import Transfer, TransferSide, TransferStatus
 from models.virtual_members import VirtualMember, VirtualStatus
 from policies.clock import now, today
+from policies.flows import FlowContent, digest_of, stored
 from policies.lifecycles import Desk
 from tests.applying import a_qualification_in, an_application_in
 from tests.factories import (
@@ -305,12 +307,25 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
     return record
 
 
+def a_flow_in(session: Session, county: World, status: Any) -> ProjectFlow:
+    content, number = stored(FlowContent.statutory()), next(NUMBERS)
+    flow = ProjectFlow(
+        division_code=REGION, number=f"LC{number}", sector="农牧", code=f"NM{number}", name="试验", reason="试验",
+        content=content, digest=digest_of(content), trial_digest=digest_of(content), drafted_by="某",
+        status=FlowStatus(status), arrived_at=now(session),
+    )  # fmt: skip
+    session.add(flow)
+    session.flush()
+    return flow
+
+
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
     "application": an_application_in, "qualification": a_qualification_in,
     "account": an_account_in, "account_batch": an_account_batch_in, "post": a_post_in,
     "delegation": a_delegation_in, "duty_pair": a_duty_pair_in, "policy_change": a_policy_change_in,
     "bank_reply": a_bank_reply_in,
+    "flow": a_flow_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
     "annual_list": an_annual_list_in, "publication": a_publication_in,
     "registry_task": a_registry_task_in, "catalogue_task": a_catalogue_task_in,

@@ -47,7 +47,8 @@ NEVER_CHANGED = {
     "application_batches", "application_results", "qualification_lines", "qualification_notices",
     "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
     "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
-    "openid_identities", "postings", "project_versions", "refusals", "residences", "reveals", "villages",
+    "openid_identities", "postings", "project_versions", "refusals", "residences", "reveals", "roster_substeps",
+    "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
 NEVER_INSERTED = {

@@ -291,7 +291,8 @@ class TestPostgreSQL:
             roster = a_running(session, county, S.REPORTED, SIGN, stage="department_clerk")
         row = {"division_code": roster.division_code, "sector": "农牧", "roster_id": roster.id,
                "flow_id": roster.flow_id, "stage": "department_clerk", "position": 0,
-               "substep_round": roster.substep_round,               "kind": "sign_off", "name": "第二人复核", "desk": "department_clerk", "officer_id": 1, "person": "p",
+               "substep_round": roster.substep_round,
+               "kind": "sign_off", "name": "第二人复核", "desk": "department_clerk", "officer_id": 1, "person": "p",
                "officer_name": "某", "post": "岗", "note": "", "taken_at": roster.arrived_at}  # fmt: skip
         for wrong in ({"stage": "notice"}, {"position": 1}, {"desk": "department_reviewer"}, {"substep_round": 7}):
             refused = pytest.raises(sa.exc.ProgrammingError, match="没有这个待办")

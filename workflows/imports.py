@@ -33,10 +33,11 @@ from reports.sheets.templates import template_of
 from reports.sheets.workbooks import require_workbook
 from workflows.annual_lists import require_listed
 from workflows.files import content_of, store
+from workflows.flows import require_enabled
 from workflows.identity_checks import find_unchecked
 from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
-from workflows.queue import finish, officer_of_post, progress, start_job
 from workflows.project_versions import is_stopped
+from workflows.queue import finish, officer_of_post, progress, start_job
 
 IMPORT_JOB = "import_roster"
 MARKED_SUFFIX = "-问题标注.xlsx"
@@ -312,7 +313,11 @@ class _Run:
 def new_roster(
     session: Session, record: RosterImport, project: SubsidyProject, by: ActingOfficer, sheet: RosterSheet
 ) -> Roster:
-    """Return the roster of an import, numbered within its township, project and year; not yet added."""
+    """Return the roster of an import, numbered within its township, project and year; not yet added.
+
+    Raises FlowNotEnabled.
+    """
+    require_enabled(session, project)
     moment = now(session)
     prefix = f"{record.division_code[:9]}-{record.period_start.year}-{project.code}-"
     last = session.execute(

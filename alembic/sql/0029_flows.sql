@@ -15,8 +15,8 @@ begin
         raise exception '流程版本不能删除' using errcode = '42501';
     end if;
     if tg_op = 'INSERT' then
-        if current_user = 'yikatong_app' and new.status <> 'draft' then
-            raise exception '流程须从编制开始' using errcode = '42501';
+        if new.division_code <> '150000000000' or (current_user = 'yikatong_app' and new.status <> 'draft') then
+            raise exception '流程由自治区主管部门编制，须从编制开始' using errcode = '42501';
         end if;
         return new;
     end if;

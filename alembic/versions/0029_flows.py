@@ -80,7 +80,6 @@ def _project_flows() -> None:
         sa.Column("version", sa.Integer(), nullable=False, comment="记录版本"),
         sa.Column("arrived_at", MOMENT, nullable=False, comment="到达时间"),
         sa.Column("in_force_from", sa.Date(), nullable=True, comment="启用日期"),
-        sa.CheckConstraint("division_code = '150000000000'", name=op.f("ck_project_flows_region")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_project_flows")),
         sa.UniqueConstraint("number", name=op.f("uq_project_flows_number")),
     )  # fmt: skip
