@@ -289,6 +289,10 @@ def _close_own(session: Session, record: AnnualList, by: ActingOfficer) -> None:
         vanish(session, kind, SUBJECT, uppers, by=by, division_code=own)
 
 
+ASKED = sa.text(
+    "select division_code from catalogue_tasks where kind = 'select_list' and subject = :subject and subject_id = :year"
+    " and status = 'finance' and division_code = any (:codes)"
+)
 FORMER = sa.text(
     "select id from annual_lists where division_code = :division and year = :year and edition < :edition"
     " and status = 'published'"
@@ -309,6 +313,9 @@ def _tell_below(session: Session, record: AnnualList, by: ActingOfficer) -> None
         asked = {"division": record.division_code, "year": record.year, "edition": record.edition}
         former = list(session.execute(FORMER, asked).scalars())
         vanish(session, CatalogueTaskKind.SELECT_LIST, SUBJECT, former, by=by)  # one task, about the newest edition
+        waiting = {"subject": YEAR, "year": record.year, "codes": codes}
+        late = set(session.execute(ASKED, waiting).scalars())  # whoever hasn't selected yet will from this edition
+        codes = [code for code in codes if code not in late]
     errands = [Errand(code, "", subject, number, detail, due) for code in codes]
     raise_tasks(session, CatalogueTaskKind.SELECT_LIST, errands)
 
