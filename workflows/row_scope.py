@@ -22,13 +22,13 @@ from policies.refusals import Refused
 SECTORED = frozenset((
     "application_batches", "application_results", "applications", "qualification_lines", "qualification_notices",
     "qualification_objections", "qualifications", "roster_generations",
-    "allocation_plans", "catalogue_tasks", "project_versions",
+    "allocation_plans", "catalogue_tasks", "policy_documents", "project_changes", "project_versions",
     "bank_batches", "disbursements", "events", "failures", "import_rows", "jobs", "notices", "objections",
     "payment_orders", "project_flows", "refunds", "result_exceptions", "roster_imports", "roster_lines",
     "roster_substeps", "roster_warnings", "rosters", "subsidy_projects",
 ))  # fmt: skip
 """Tables of which a department, or a post with a sector of its own, sees its sector only."""
-SECTOR_OF_ITSELF = frozenset(("annual_list_items", "organisations", "posts", "publications"))
+SECTOR_OF_ITSELF = frozenset(("annual_list_items", "organisations", "posts", "project_exceptions", "publications"))
 """Tables whose `sector` says what the row is, not who may see it."""
 OWN = {
     "posts": ("own_select",),

@@ -2,6 +2,7 @@
 -- transaction in which the change becomes effective.
 select apply_scope('project_changes', 'ranged');
 select apply_sector('project_changes');
+select apply_flow('project_changes', 'project_id', 'subsidy_projects');
 revoke delete on project_changes from yikatong_app;
 select watch_changes('project_changes');
 select apply_scope('policy_documents', 'downward');
