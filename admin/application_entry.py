@@ -28,7 +28,7 @@ from policies.lifecycles import Ask
 from policies.permissions import Permission as P
 from policies.refusals import NotFound, Refused
 from workflows import applications
-from workflows.application_rules import Asked, standards
+from workflows.application_rules import Asked, standards, unit_of
 from workflows.application_values import properties, title_of
 from workflows.project_versions import in_force
 
@@ -37,7 +37,6 @@ OWN = "x_"
 NEW, AMEND = "受理申请", "补正申请"
 ID_NUMBER = Ask("id_number", "申请人身份证号", "text", help="18 位；须是本乡镇登记或引用的补贴对象")
 TOWNSHIP = Ask("township", "苏木乡镇", "choice", help="申请人登记或享受补贴的苏木乡镇")
-QUANTITY = Ask("quantity", "数量", "number")
 STANDARD = Ask("standard", "补贴标准", "choice")
 VALID_FROM = Ask("valid_from", "拟享受起", "date", required=False, help="留空为今天")
 VALID_TO = Ask("valid_to", "拟享受止", "date", required=False, help="留空为长期")
@@ -73,16 +72,17 @@ def _ask(name: str, spec: Mapping[str, Any], required: bool) -> Ask:
     return Ask(f"{OWN}{name}", title_of(name, spec), kind, required, choices, str(spec.get("description", "")))
 
 
-def asks_of(session: Session, by: ActingOfficer, definition: Definition, known: Sequence[Any], new: bool) -> list[Ask]:
+def asks_of(by: ActingOfficer, project: SubsidyProject, known: Sequence[Any], *, new: bool) -> list[Ask]:
     """Return the questions of the form: who, how much, the project's own fields, documents."""
-    unit = f"数量（{definition.unit}）" if definition.unit else "数量"
+    counted = unit_of(project)
+    unit = f"数量（{counted}）" if counted else "数量"
     place = [TOWNSHIP] if new and by.kind == OrganisationKind.DEPARTMENT else []
     return [
         *place,
         *([ID_NUMBER] if new else []),
-        Ask(QUANTITY.name, unit, "number"),
+        Ask("quantity", unit, "number"),
         *([STANDARD] if len(known) > 1 else []),
-        *own_asks(definition),
+        *own_asks(in_force(project)),
         VALID_FROM,
         VALID_TO,
         PAPERS,
@@ -105,7 +105,7 @@ def entry_content(
         "project": project,
         "definition": definition,
         "standards": known,
-        "asks": asks_of(session, by, definition, known, new=application is None),
+        "asks": asks_of(by, project, known, new=application is None),
         "choices": choices,
         "given": _said(application) if application else {},
         "application": application,

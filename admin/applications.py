@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
+from starlette.requests import Request
 
 from admin.application_entry import entry_content
 from admin.base import BASE, ConsoleView, Form, Menu, Related, call
@@ -22,7 +23,7 @@ from policies.permissions import Permission as P
 from policies.refusals import NotFound
 from workflows import applications, registry_documents
 from workflows.application_notices import NOUN as NOTICE_NOUN
-from workflows.application_values import properties, title_of
+from workflows.application_values import properties, shown_value, title_of
 from workflows.blockers import Blocker
 from workflows.files import Download
 from workflows.project_versions import version_of
@@ -74,7 +75,8 @@ def show_papers(
     return Shown("registry_documents", {"record": record, "documents": shown, "items": [], "reason": reason})
 
 
-OWN_FIELD = {True: "是", False: "否"}
+OVER = sa.text("ends_at <= clock_timestamp() + (select moved_by from business_clock)")
+"""The notice has run out, by the business clock."""
 
 
 class ApplicationView(ConsoleView, model=Application):
@@ -117,6 +119,10 @@ class ApplicationView(ConsoleView, model=Application):
         ),
     )  # fmt: skip
 
+    def row_links(self, request: Request, row: Any) -> list[tuple[str, str]]:
+        """Return nothing on other records' tabs: an application is looked at on its own page."""
+        return []
+
     def extra(self, session: Session, record: Any, by: ActingOfficer, granted: frozenset[str]) -> dict[str, Any]:
         """Return the project's own fields by their titles, the notice, the register, and what a return asks for."""
         definition = version_of(session, record.project_id, record.project_version)
@@ -124,7 +130,7 @@ class ApplicationView(ConsoleView, model=Application):
         amends = record.status == ApplicationStatus.RETURNED and Desk.TOWNSHIP_CLERK.seats(by)
         return {
             "fields": [
-                (title_of(name, spec), OWN_FIELD.get(record.extra[name], record.extra[name]))
+                (title_of(name, spec), shown_value(record.extra[name]))
                 for name, spec in properties(definition).items()
                 if name in record.extra
             ],
@@ -204,7 +210,7 @@ class QualificationNoticeView(ConsoleView, model=QualificationNotice):
                 col(Application.division_code) == col(QualificationNotice.division_code),
                 col(Application.notice_id) == col(QualificationNotice.id),
                 col(Application.status) == ApplicationStatus.ON_NOTICE,
-            ),),
+            ), OVER),
         ),
     )  # fmt: skip
 

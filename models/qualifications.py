@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.base import Labelled, Table, column, county_check, division, enum_type, fen, identity, moment
-from models.imports import ImportStatus
 
 
 class QualificationStatus(Labelled):
@@ -93,6 +92,15 @@ class Qualification(Table, table=True):
     )  # fmt: skip
 
 
+class GenerationStatus(Labelled):
+    """Nothing is half-made: there is a roster, or the reason why there is none."""
+
+    RECEIVED = "received", "生成中"
+    REFUSED = "refused", "没有生成"
+    APPLIED = "applied", "已生成"
+    CANCELLED = "cancelled", "已取消"
+
+
 class RosterGeneration(Table, table=True):
     """One roster made from the register: what it took, who joined and left, who was left out and why. （第十六条）"""
 
@@ -108,7 +116,7 @@ class RosterGeneration(Table, table=True):
     period: str = column("补贴所属期")
     period_start: date = column("所属期起")
     period_end: date = column("所属期止")
-    status: ImportStatus = column("状态", ImportStatus.RECEIVED, sa_type=enum_type(ImportStatus))
+    status: GenerationStatus = column("状态", GenerationStatus.RECEIVED, sa_type=enum_type(GenerationStatus))
     line_count: int = column("列入明细", 0, unit="笔")
     amount_fen: int = fen("应发金额", 0)
     joined_count: int = column("比上期新增", 0, unit="笔")

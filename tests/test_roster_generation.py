@@ -10,10 +10,15 @@ from sqlmodel import Session, select
 
 from models.events import Event
 from models.households import Household, MemberStatus
-from models.imports import ImportStatus
 from models.jobs import Job, JobStatus
 from models.projects import ProjectStandard, SubsidyProject
-from models.qualifications import Qualification, QualificationLine, QualificationStatus, RosterGeneration
+from models.qualifications import (
+    GenerationStatus,
+    Qualification,
+    QualificationLine,
+    QualificationStatus,
+    RosterGeneration,
+)
 from models.rosters import Roster, RosterLine, RosterStatus
 from policies.refusals import NotAllowed
 from tests.applying import a_notice_period, qualified
@@ -64,7 +69,7 @@ class TestGenerate:
         with owner() as session:
             roster = session.exec(select(Roster).where(Roster.id == record.roster_id)).one()
             found = lines(session, record)
-            assert (record.status, record.line_count, record.amount_fen) == (ImportStatus.APPLIED, 3, 9_000)
+            assert (record.status, record.line_count, record.amount_fen) == (GenerationStatus.APPLIED, 3, 9_000)
             assert (roster.status, roster.line_count, roster.amount_fen) == (RosterStatus.DRAFT, 3, 9_000)
             assert [line.amount_fen for line in found] == [1_500, 3_000, 4_500]
             assert all(line.account_number and line.account_is_card and line.name == line.payee_name for line in found)
@@ -92,7 +97,7 @@ class TestGenerate:
     ):
         made(county, as_)
         again = made(county, as_)
-        assert (again.status, again.roster_id, again.skipped_count) == (ImportStatus.REFUSED, None, 3)
+        assert (again.status, again.roster_id, again.skipped_count) == (GenerationStatus.REFUSED, None, 3)
         assert {one["what"] for one in again.findings["skipped"]} == {"本期已在其他清册中"}
         with owner() as session:
             qualified(session, county, quantity="4", valid_from=date(2026, 1, 1))
@@ -194,7 +199,7 @@ class TestRefusals:
         roster_generation.run(job.id or 0, by.post_id)
         with owner() as session:
             assert session.exec(select(Roster)).all() == []
-            assert session.get_one(RosterGeneration, record.id).status == ImportStatus.CANCELLED
+            assert session.get_one(RosterGeneration, record.id).status == GenerationStatus.CANCELLED
             assert session.get_one(Job, job.id).status == JobStatus.CANCELLED
 
     def test_other_sectors_and_townships_see_nothing_of_it(self, county: World, as_: As, register: list[Qualification]):

@@ -25,7 +25,7 @@ from policies.notices import HIDDEN, digest, ends_at, last_day
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotAllowed, NotFound, ReasonMissing, Refused
 from workflows.application_rules import impersonal, next_number
-from workflows.application_values import properties, title_of
+from workflows.application_values import properties, shown_value, title_of
 from workflows.notices import NoticePeriodMissing
 from workflows.project_versions import in_force
 
@@ -128,7 +128,7 @@ def publish_these(
     end = ends_at(moment, days)
     township = session.get_one(Division, division_code).name
     content = {
-        "title": f"关于{township}{project.name}补贴资格审核情况的公示",
+        "title": f"关于{township}{project.name}资格审核情况的公示",
         "project": project.name,
         "township": township,
         "from": moment.date().isoformat(),
@@ -190,7 +190,7 @@ def _is_open(definition: Definition, name: str) -> bool:
 def _public_fields(values: Mapping[str, Any], definition: Definition) -> list[list[str]]:
     """Return the project's own fields that may be read, by their titles."""
     return [
-        [title_of(name, spec), str(values[name]) if _is_open(definition, name) else HIDDEN]
+        [title_of(name, spec), shown_value(values[name]) if _is_open(definition, name) else HIDDEN]
         for name, spec in properties(definition).items()
         if name in values and definition.publicness(name) != Publicness.HIDDEN
     ]

@@ -254,6 +254,12 @@ def home_of(session: Session, member: Member) -> Household:
     ).one()
 
 
+def unit_of(project: SubsidyProject) -> str:
+    """Return what a project counts: of 元/亩/年 the 亩."""
+    parts = project.unit.split("/")
+    return parts[1] if len(parts) > 1 and parts[0] == "元" else project.unit
+
+
 def impersonal(text: str, field: str) -> str:
     """Return words that will be kept, free of numbers that name people. （第三十条） Raises ReasonNamesPerson."""
     if LONG_NUMBER.search(text):

@@ -39,6 +39,11 @@ def title_of(name: str, spec: Mapping[str, Any]) -> str:
     return str(spec.get("title") or name)
 
 
+def shown_value(value: Any) -> str:
+    """Return a field's value as people read it."""
+    return {True: "是", False: "否"}[value] if isinstance(value, bool) else str(value)
+
+
 def read_values(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields' values as they are kept. Raises ValueWrong naming the field, the mistake and the remedy."""
     known, required = properties(definition), set(definition.fields.get("required", ()))

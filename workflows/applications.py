@@ -83,7 +83,7 @@ def enter(
         person=member.person,
         member_name=member.name,
         village=rules.home_of(session, member).village,
-        unit=project.unit,
+        unit=rules.unit_of(project),
         evidence_count=len(evidence),
         head_required=head,
         notice_required=notice,

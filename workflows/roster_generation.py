@@ -12,11 +12,11 @@ from sqlmodel import Session, col, select
 
 from models.base import county_of
 from models.database import transaction
-from models.imports import ImportStatus, RosterImport
+from models.imports import RosterImport
 from models.jobs import Job, JobStatus
 from models.officers import ActingOfficer
 from models.projects import ProjectStatus, SubsidyProject
-from models.qualifications import RosterGeneration
+from models.qualifications import GenerationStatus, RosterGeneration
 from models.rosters import Roster
 from policies.clock import now
 from policies.enforcement import allow
@@ -102,7 +102,7 @@ def _require_none_running(session: Session, record: RosterGeneration) -> None:
         RosterGeneration.division_code == record.division_code,
         RosterGeneration.project_id == record.project_id,
         RosterGeneration.period == record.period,
-        RosterGeneration.status == ImportStatus.RECEIVED,
+        RosterGeneration.status == GenerationStatus.RECEIVED,
     )
     for other in session.exec(same).all():
         job = job_of(session, other)
@@ -128,22 +128,22 @@ def run(job_id: int, post_id: int) -> None:
             record = session.exec(
                 select(RosterGeneration)
                 .where(RosterGeneration.id == job.arguments["generation_id"])
-                .where(RosterGeneration.status == ImportStatus.RECEIVED)
+                .where(RosterGeneration.status == GenerationStatus.RECEIVED)
                 .with_for_update()
             ).one_or_none()
             if record is not None:
                 _make(session, record, job_id, by)
     except _Cancelled:
         with transaction(by) as session:
-            _end(session, job_id, ImportStatus.CANCELLED)
+            _end(session, job_id, GenerationStatus.CANCELLED)
             finish(session, job_id, JobStatus.CANCELLED, "已取消，没有生成清册")
     except Refused as refusal:
         with transaction(by) as session:
-            _end(session, job_id, ImportStatus.REFUSED, getattr(refusal, "findings", None))
+            _end(session, job_id, GenerationStatus.REFUSED, getattr(refusal, "findings", None))
             finish(session, job_id, JobStatus.REFUSED, str(refusal))
 
 
-def _end(session: Session, job_id: int, status: ImportStatus, findings: dict[str, Any] | None = None) -> None:
+def _end(session: Session, job_id: int, status: GenerationStatus, findings: dict[str, Any] | None = None) -> None:
     job = session.get_one(Job, job_id)
     record = session.exec(select(RosterGeneration).where(RosterGeneration.id == job.arguments["generation_id"])).one()
     record.status = status
@@ -231,5 +231,5 @@ def _finish(
         "left": [{"sequence": row.sequence, "name": mask_name(row.name), "what": rows.why_left(row)} for row in left],
         "skipped": skipped["rows"],
     }
-    record.roster_id, record.status = roster.id, ImportStatus.APPLIED
+    record.roster_id, record.status = roster.id, GenerationStatus.APPLIED
     session.flush()

@@ -501,7 +501,7 @@ def _roster_generations() -> None:
         sa.Column("period_end", sa.Date(), nullable=False, comment="所属期止"),
         sa.Column(
             "status",
-            choice("importstatus", "received", "refused", "applied", "cancelled"),
+            choice("generationstatus", "received", "refused", "applied", "cancelled"),
             nullable=False,
             comment="状态",
         ),
