@@ -15,7 +15,7 @@ from policies.rules.facts import FACTS, Fact, Kind
 from policies.rules.messages import Part, parts_of
 from policies.rules.mistakes import RuleBroken, RuleMistake
 from policies.rules.sources import GATE, NOTHING
-from policies.rules.tree import Among, Between, Binary, Known, Literal, Name, Node, Unary, Value, names_in
+from policies.rules.tree import Among, Between, Binary, Call, Known, Literal, Name, Node, Unary, Value, names_in
 from policies.rules.types import DAYS_BETWEEN, checked
 
 Parameters = dict[str, Value]
@@ -150,6 +150,8 @@ def condition_sql(node: Node, binder: Binder) -> str:
             return f"({condition_sql(node.value, binder)} in ({options}))"
         case Known():
             return f"({condition_sql(node.fact, binder)} is not null)"
+        case Call():  # refused by the type check
+            raise AssertionError(node.function)
 
 
 def _binary(operator: str, left: str, right: str) -> str:

@@ -6,22 +6,29 @@ comparison = sum [ ("=" | "!=" | "<" | "<=" | ">" | ">=") sum
                  | ["not"] "between" sum "and" sum | ["not"] "in" "(" literal { "," literal } ")"
                  | ["is"] ("known" | "unknown") ]
 product    = factor { ("*" | "/") factor }
-factor     = "-" factor | literal | fact | "abs" "(" condition ")" | "(" condition ")"
+factor     = "-" factor | literal | fact | function "(" condition { "," condition } ")" | "(" condition ")"
+
+A rule has one function, abs; a project's formula names more.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from policies.rules.mistakes import SyntaxMistake
 from policies.rules.tokens import Sort, Token, tokens_of
-from policies.rules.tree import Among, Between, Binary, Known, Literal, Name, Node, Unary
+from policies.rules.tree import Among, Between, Binary, Call, Known, Literal, Name, Node, Unary
 
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 DEEPEST = 40
 
 
-def parse(source: str) -> Node:
-    """Return the tree of a condition. Raises SyntaxMistake."""
-    reader = _Reader(source)
+Functions = Mapping[str, tuple[str, int, int]]
+"""What may be called beside abs: by which word, and how many operands it takes at least and at most."""
+
+
+def parse(source: str, functions: Functions | None = None) -> Node:
+    """Return the tree of a condition, or of a formula that may call `functions`. Raises SyntaxMistake."""
+    reader = _Reader(source, functions or {})
     if reader.ended():
         raise SyntaxMistake(source, 0, "条件不能为空")
     node = reader.disjunction()
@@ -33,8 +40,8 @@ def parse(source: str) -> Node:
 class _Reader:
     """Reads words from left to right; each method is one line of the grammar."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, source: str, functions: Functions) -> None:
+        self.source, self.functions = source, functions
         self.tokens = tokens_of(source)
         self.place = 0
         self.depth = 0
@@ -168,11 +175,29 @@ class _Reader:
         return literal
 
     def call(self, token: Token) -> Node:
-        if token.text.lower() != "abs":
-            raise SyntaxMistake(self.source, token.at, f"没有函数“{token.text}”，只有 abs（绝对值）")
+        word = token.text.lower()
+        if word in self.functions:
+            return self.operands(token, *self.functions[word])
+        if word != "abs":
+            known = "、".join(("abs", *(name for name in self.functions if name.isascii())))
+            raise SyntaxMistake(
+                self.source, token.at, f"没有函数“{token.text}”，只有 {known}{'' if self.functions else '（绝对值）'}"
+            )
         node = Unary("abs", self.disjunction(), token.at)
         self.expect(")", "缺少右括号 )")
         return node
+
+    def operands(self, token: Token, function: str, least: int, most: int) -> Call:
+        self.deeper()
+        found = [self.disjunction()]
+        while self.take(","):
+            found.append(self.disjunction())
+        self.expect(")", "各项之间用逗号分隔，最后用 ) 结束")
+        self.depth -= 1
+        if not least <= len(found) <= most:
+            count = f"{least}" if least == most else f"{least} 至 {most}"
+            raise SyntaxMistake(self.source, token.at, f"“{token.text}”应有 {count} 项，现有 {len(found)} 项")
+        return Call(function, tuple(found), token.at)
 
     def literal(self) -> Literal | None:
         token = self.token

@@ -69,7 +69,16 @@ class Known:
     at: int = 0
 
 
-Node = Literal | Name | Unary | Binary | Between | Among | Known
+@dataclass(frozen=True)
+class Call:
+    """A function of several operands: min, max, round, if (formulas of projects)."""
+
+    function: str
+    operands: tuple["Node", ...]
+    at: int = 0
+
+
+Node = Literal | Name | Unary | Binary | Between | Among | Known | Call
 
 
 def names_in(node: Node) -> tuple[str, ...]:
@@ -89,4 +98,6 @@ def names_in(node: Node) -> tuple[str, ...]:
             found = names_in(node.value)
         case Known():
             found = (node.fact.name,)
+        case Call():
+            found = tuple(name for operand in node.operands for name in names_in(operand))
     return tuple(dict.fromkeys(found))

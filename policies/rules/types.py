@@ -11,7 +11,7 @@ from decimal import Decimal
 from policies.rules.facts import FACTS, Choices, Kind, near
 from policies.rules.mistakes import TypeMismatch, UnknownFact
 from policies.rules.parser import COMPARISONS, parse
-from policies.rules.tree import Among, Between, Binary, Known, Literal, Name, Node, Unary
+from policies.rules.tree import Among, Between, Binary, Call, Known, Literal, Name, Node, Unary
 
 ORDERED = (Kind.NUMBER, Kind.MONEY, Kind.DATE)
 AMOUNTS = (Kind.NUMBER, Kind.MONEY)
@@ -79,6 +79,8 @@ class _Checker:
                 return self.among(node)
             case Known():
                 return replace(node, fact=self.name(node.fact)[0]), BOOLEAN
+            case Call():  # the rules' parser makes none
+                raise self.mismatch(node.at, f"预警规则不能使用“{node.function}”")
 
     def name(self, node: Name) -> tuple[Name, Type]:
         fact = FACTS.get(node.name) or FACTS.get(node.name.lower())
