@@ -4,19 +4,17 @@
 """
 
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 
 from sqlmodel import Session
 
 from models.project_changes import ProjectChange, ProjectChangeKind
 from policies.definitions import Definition, StandardSetter
+from policies.formulas import check
 from policies.refusals import Refused
 from workflows import flows
 from workflows.project_drafts import REGIONAL, known_divisions, names_of, own_files
 from workflows.project_sheets import Mistake, read
 
-FORMULAS = find_spec("policies.formulas")
 PLACES = ("pointer", "place", "field")
 """The fields in which a refusal of the formula language says where the mistake is."""
 SETTER_LEVELS = {StandardSetter.REGION: REGIONAL}
@@ -107,10 +105,8 @@ def _flow(session: Session, definition: Definition) -> Iterator[Mistake]:
 
 def _language(definition: Definition) -> Iterator[Mistake]:
     """Tell what the formula language finds wrong with fields, formula, component and publicness."""
-    if FORMULAS is None:
-        return
     try:
-        import_module("policies.formulas").check(definition)
+        check(definition)
     except Refused as wrong:
         place = next((str(wrong.fields[name]) for name in PLACES if wrong.fields.get(name)), "formula")
         yield Mistake(place, str(wrong))

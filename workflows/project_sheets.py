@@ -17,14 +17,26 @@ from policies.definitions import REMEDIES, Definition, Publicness, stored
 Sheet = dict[str, Any]
 TEXTS = (
     "code", "name", "short_name", "policy_level", "sector", "domain", "funding_object", "eligibility", "guide",
-    "contact", "telephone", "period_kind", "unit", "gov_eco_code", "standard_setter", "standard_note", "formula", "rounding",
-    "payee", "exclusions_note", "flow", "sheet_kind", "source",
+    "contact", "telephone", "period_kind", "unit", "gov_eco_code", "standard_setter", "standard_note", "formula",
+    "rounding", "payee", "exclusions_note", "flow", "sheet_kind", "source",
 )  # fmt: skip
 SWITCHES = ("budget_funded", "online", "heir_allowed", "guardian_allowed")
 PAYOUT = ("month", "day", "days_after")
 TABLES = {
     "standards": ("division_code", "grade", "yuan", "valid_from", "valid_to", "document"),
-    "fields": ("name", "title", "type", "unit", "required", "minimum", "maximum", "options", "publicness", "component"),
+    "fields": (
+        "name",
+        "title",
+        "type",
+        "unit",
+        "required",
+        "minimum",
+        "maximum",
+        "options",
+        "publicness",
+        "component",
+        "more",
+    ),
     "exclusions": ("code", "subject", "basis"),
     "documents": ("number", "title", "issuer", "issued_on", "valid_to", "attachment_id"),
 }
@@ -32,6 +44,8 @@ TABLES = {
 BASE_PUBLIC = ("name", "id_number", "village", "quantity", "standard", "amount")
 """What every line has, beside the project's own fields: who it is, where, how much."""
 YES = "yes"
+COLUMNS = frozenset(("title", "type", "x-unit", "minimum", "maximum", "enum", "format", "x-public"))
+"""What of a field's schema the table has columns for."""
 TYPES = {"text": "文字", "number": "小数", "integer": "整数", "date": "日期", "choice": "选项", "boolean": "是否"}
 
 
@@ -75,11 +89,18 @@ def _rows_of(schema: Mapping[str, Any], public: Mapping[str, str], component: It
             "minimum": _plain(one.get("minimum")),
             "maximum": _plain(one.get("maximum")),
             "options": "、".join(str(option) for option in one.get("enum", ())),
-            "publicness": public.get(name, ""),
+            "publicness": public.get(name, str(one.get("x-public", ""))),
             "component": YES if name in keys else "",
+            "more": _more(one),
         }
         for name, one in schema.get("properties", {}).items()
     ]
+
+
+def _more(one: Mapping[str, Any]) -> str:
+    """Return what the table has no column for, so that it isn't lost."""
+    rest = {key: value for key, value in one.items() if key not in COLUMNS}
+    return json.dumps(rest, ensure_ascii=False) if rest else ""
 
 
 def _type_of(one: Mapping[str, Any]) -> str:
@@ -130,7 +151,7 @@ def words(text: str) -> list[str]:
 def filled(sheet: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
     """Return the rows of a table in which anything is typed, in their order."""
     given = [dict(row) for row in sheet.get(table, ()) if isinstance(row, Mapping)]
-    silent = {"required", "component", "publicness", "subject", "type", "attachment_id"}
+    silent = {"required", "component", "publicness", "subject", "type", "attachment_id", "more"}
     return [row for row in given if any(str(value).strip() for name, value in row.items() if name not in silent)]
 
 
@@ -172,6 +193,7 @@ def _property(row: Mapping[str, Any], place: int, mistakes: list[Mistake]) -> di
             made[key] = str(row[name]).strip()
     if kind == "date":
         made["format"] = "date"
+    made |= _rest(str(row.get("more", "")))
     options = words(str(row.get("options", "")))
     if kind == "choice":
         if not options:
@@ -186,6 +208,15 @@ def _property(row: Mapping[str, Any], place: int, mistakes: list[Mistake]) -> di
         elif text:
             made |= _bound(name, text, place, mistakes)
     return made
+
+
+def _rest(text: str) -> dict[str, Any]:
+    """Return what a row brought along beyond its columns."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return {key: value for key, value in found.items() if key not in COLUMNS} if isinstance(found, dict) else {}
 
 
 def _bound(name: str, text: str, place: int, mistakes: list[Mistake]) -> dict[str, Any]:
