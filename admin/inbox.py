@@ -26,6 +26,7 @@ from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
 from models.publications import Publication
+from models.project_changes import ProjectChange, ProjectException
 from models.qualifications import Qualification
 from models.registry_changes import ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind
@@ -61,6 +62,9 @@ NOUNS: dict[type[Table], str] = {
     AnnualList: "annual-list",
     Publication: "publication",
 }
+    ProjectChange: "project-change",
+    ProjectException: "project-exception",
+    ProjectFlow: "project-flow",
 """The nouns that wait at desks, with the identity of their view."""
 
 
@@ -281,6 +285,10 @@ def _detail(record: Any) -> str:
     if not about and hasattr(record, "subject"):
         about = field_view(type(record), "subject").cell(record, {}).text
     kind = getattr(record, "kind", None)
+    if isinstance(record, CatalogueTask | AnnualList | Publication):
+        return record.detail if isinstance(record, CatalogueTask) else record.title
+    if isinstance(record, ProjectChange | ProjectException):
+        return f"{record.kind.label} {record.name}" if isinstance(record, ProjectChange) else record.name
     if isinstance(record, AccountBatch):
         return f"{record.kind.label}：{record.file_name}，可以换卡 {record.ready_count} 行"
     if isinstance(record, Account):

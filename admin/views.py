@@ -40,6 +40,8 @@ from admin.policy_pages import PolicyView, QuestionsView
 from admin.projects import SubsidyProjectView
 from admin.publications import PublicationView
 from admin.qualifications import QualificationView, RosterGenerationView
+from admin.project_changes import ProjectChangeView, ProjectExceptionView
+from admin.project_form import PolicyDocumentView, ProjectFormView
 from admin.registry import RegistryChangeView, RegistryTaskView
 from admin.registry_imports import RegistryColumnsView, RegistryImportView
 from admin.reveals import KeyRotationView, RevealView
@@ -105,6 +107,10 @@ VIEWS: tuple[type[Any], ...] = (
     CatalogueTaskView,
     WarningRuleView,
     BulletinView,
+    ProjectChangeView,
+    ProjectExceptionView,
+    ProjectFormView,
+    PolicyDocumentView,
     EventView,
     RefusalView,
     AuditView,
