@@ -13,6 +13,7 @@ from models.officers import ActingOfficer
 from models.publications import Publication
 from policies.lifecycles import Ask, Desk
 from policies.lifecycles.annual_lists import ANNUAL_LIST_LIFECYCLE
+from policies.moves import OtherDivision
 from policies.permissions import Permission as P
 from workflows import annual_lists, publications
 
@@ -35,7 +36,9 @@ def draft(session: Session, *, by: ActingOfficer, year: str, note: str) -> Annua
 
 
 def supplement(session: Session, record: AnnualList, *, by: ActingOfficer, note: str) -> AnnualList:
-    """Begin the next edition of the year that the page shows."""
+    """Begin the next edition of the list that the page shows. Raises OtherDivision."""
+    if record.division_code != by.division_code:
+        raise OtherDivision(title=record.title, step="编制补充清单")
     return annual_lists.draft(session, by=by, year=record.year, note=note)
 
 
