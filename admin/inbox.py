@@ -61,10 +61,9 @@ NOUNS: dict[type[Table], str] = {
     Qualification: "qualification",
     AnnualList: "annual-list",
     Publication: "publication",
-}
     ProjectChange: "project-change",
     ProjectException: "project-exception",
-    ProjectFlow: "project-flow",
+}
 """The nouns that wait at desks, with the identity of their view."""
 
 
