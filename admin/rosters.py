@@ -18,11 +18,13 @@ from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning
 from policies.lifecycles import Ask, Desk, Step
 from policies.lifecycles.rosters import ROSTER_LIFECYCLE
+from policies.notices import columns_shown
 from policies.permissions import Permission as P
 from workflows.payment_orders import DRAFTABLE
 from workflows.roster_lines import EDITABLE
 from workflows.substeps import told
 
+SUBSTEPS = ("substep", "substep-bare")
 REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
 REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
@@ -54,6 +56,21 @@ def _open(session: Session, roster: Any, lights: tuple[Light, ...]) -> Sequence[
         .order_by(warning.rule_code)
     )
     return [(code, f"{name}（{count} 笔）") for code, name, count in session.execute(statement)]
+
+
+def _substep(slug: str, note: Ask) -> Form:
+    """Return the form of a flow's sub-step; two, because a note is asked of one and left free by the other."""
+    return Form(
+        slug,
+        "办理流程子环节",
+        P.ROSTER_SUBSTEP,
+        call("substeps", "take"),
+        (note,),
+        consequence="项目所选流程在本环节增加的办理事项，记入办理记录；办完后由本环节岗位继续（第二十四条）。",
+        on_record=True,
+        where=(col(Roster.substep_desk).is_not(None), col(Roster.substep_note) == note.required),
+        notes=told,
+    )
 
 
 class RosterView(ConsoleView, model=Roster):
@@ -180,17 +197,8 @@ class RosterView(ConsoleView, model=Roster):
             on_record=True,
             statuses=(RosterStatus.ON_NOTICE,),
         ),
-        Form(
-            "substep",
-            "办理流程子环节",
-            P.ROSTER_SUBSTEP,
-            call("substeps", "take"),
-            (Ask("note", "意见", required=False, help="抽查的，写明逐笔核查的方式和结果"),),
-            consequence="项目所选流程在本环节增加的办理事项，记入办理记录；办完后由本环节岗位继续（第二十四条）。",
-            on_record=True,
-            where=(col(Roster.substep_desk).is_not(None),),
-            notes=told,
-        ),
+        _substep("substep", Ask("note", "意见", help="抽查的，写明逐笔核查的方式和结果")),
+        _substep("substep-bare", Ask("note", "意见", required=False)),
         Form(
             "draft-orders",
             "生成资金支付单",
@@ -212,9 +220,9 @@ class RosterView(ConsoleView, model=Roster):
         desk = Desk(record.substep_desk) if record is not None and record.substep_desk else None
         seated = desk is not None and desk.seats(who(request))
         return [
-            replace(form, label=record.substep_name) if form.slug == "substep" else form
+            replace(form, label=record.substep_name) if form.slug in SUBSTEPS else form
             for form in super().offered(request, record)
-            if form.slug != "substep" or seated
+            if form.slug not in SUBSTEPS or (seated and form.slug == SUBSTEPS[not record.substep_note])
         ]
 
 
@@ -352,6 +360,10 @@ class NoticeView(ConsoleView, model=Notice):
     headline = ("round", "mode", "statement", "published_at", "ends_at", "line_count")
     noun = "notice"
     record_template = "notice"
+
+    def extra(self, session: Session, record: Any, by: ActingOfficer, granted: frozenset[str]) -> dict[str, Any]:
+        """Return the columns of the notice: those that the project's version let be read. （第十五条）"""
+        return {"columns": columns_shown(record.content)}
 
     def row_links(self, request: Any, row: Any) -> list[tuple[str, str]]:
         """Return the way to the notice as the public reads it."""

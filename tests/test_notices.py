@@ -15,6 +15,7 @@ from models.officers import ActingOfficer
 from models.projects import NoticePeriod, NoticeStage, SubsidyProject
 from models.rosters import Roster, RosterStatus
 from policies.clock import ZONE
+from policies.definitions import Definition, parse
 from policies.enforcement import OtherSector
 from policies.notices import HIDDEN, PublicLine, digest, ends_at, last_day, mark, public_line
 from policies.refusals import FasterColleague, NotAllowed, NotFound, ReasonMissing, StepNotPossible
@@ -22,6 +23,11 @@ from tests.factories import World, a_line, a_member, a_project, a_roster, lines_
 from workflows import households, rosters
 from workflows.notices import LineNotOnNotice, NoticeDaysWrong, object_, set_period, settle
 from workflows.reveals import reveal_member
+
+
+def a_definition(**said: object) -> Definition:
+    plain = {"code": "9990001", "name": "试验补贴", "policy_level": "region", "sector": "农牧", "unit": "亩"}
+    return parse(plain | said)
 
 
 def published(session: Session, county: World, roster: Roster) -> Notice:
@@ -75,7 +81,7 @@ class TestContent:
 
     def test_large_round_quantities_are_written_out(self):
         line = PublicLine(1, "东村", "张三", Decimal("1000.000"), Decimal("100.0000"), 10_000_000, "")
-        shown = public_line(line, "亩", names_shown=True)
+        shown = public_line(line, a_definition())
         assert (shown["quantity"], shown["standard"], shown["amount"]) == ("1000", "100", "100000.00")
 
 

@@ -7,17 +7,30 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from models.crypto import Sealed
 from models.notices import Notice, NoticeMode, Objection, ObjectionStatus
 from models.officers import ActingOfficer
 from models.projects import NoticePeriod, NoticeStage, SubsidyProject
 from models.rosters import Roster, RosterStatus
 from policies.clock import now
+from policies.definitions import Definition
 from policies.enforcement import OtherSector, allow
 from policies.lifecycles import Desk
 from policies.moves import record_event, title_of
-from policies.notices import DAYS_ALLOWED, PublicLine, digest, ends_at, last_day, mark, public_line
+from policies.notices import (
+    DAYS_ALLOWED,
+    PublicLine,
+    columns_of,
+    digest,
+    ends_at,
+    last_day,
+    mark,
+    public_line,
+    published_fields,
+)
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotFound, ReasonMissing, Refused, StepNotPossible
+from workflows.project_versions import followed_by
 
 
 class NoticePeriodMissing(Refused):
@@ -68,11 +81,15 @@ def notice_days(session: Session, roster: Roster) -> int:
 
 
 def hang(session: Session, roster: Roster, *, mode: NoticeMode, statement: str, days: int) -> Notice:
-    """Freeze what the public may read and hang it as the roster's next round. （第十五条、第十六条第三项）"""
+    """Freeze what the public may read and hang it as the roster's next round. （第十五条、第十六条第三项）
+
+    What may be read is said by the version of the project that the roster was made under.
+    """
     moment = now(session)
     end = ends_at(moment, days)
-    project = session.get_one(SubsidyProject, roster.project_id)
-    lines = _lines_to_publish(session, roster)
+    definition = followed_by(session, roster)
+    columns = columns_of(definition)
+    lines = _lines_to_publish(session, roster, definition, numbers=any(one["name"] == "id_number" for one in columns))
     content = {
         "title": f"关于{roster.township}{roster.period}{roster.project_name}发放清册的公示",
         "project": roster.project_name,
@@ -82,7 +99,8 @@ def hang(session: Session, roster: Roster, *, mode: NoticeMode, statement: str, 
         "from": moment.date().isoformat(),
         "to": last_day(end).isoformat(),
         "telephones": _telephones(session, roster),
-        "lines": [public_line(line, project.unit, names_shown=project.names_shown) for line in lines],
+        "columns": columns,
+        "lines": [public_line(line, definition) for line in lines],
     }
     notice = Notice(
         division_code=roster.division_code,
@@ -103,16 +121,20 @@ def hang(session: Session, roster: Roster, *, mode: NoticeMode, statement: str, 
     return notice
 
 
-LINES = text(
-    "select l.sequence, l.village, l.name, l.quantity, l.standard, l.amount_fen, m.person, l.component"
+LINES = (
+    "select l.sequence, l.village, l.name, l.quantity, l.standard, l.amount_fen, m.person, l.component, l.extra,"
+    " {number} as id_number"
     " from roster_lines l join members m on m.division_code = l.division_code and m.id = l.member_id"
     " where l.division_code = :division and l.roster_id = :roster and l.state = 'active' order by l.sequence"
 )
+WITHOUT_NUMBERS = text(LINES.format(number="null"))
+WITH_NUMBERS = text(LINES.format(number="l.id_number")).columns(sa.column("id_number", Sealed()))
 
 
-def _lines_to_publish(session: Session, roster: Roster) -> list[PublicLine]:
+def _lines_to_publish(session: Session, roster: Roster, definition: Definition, *, numbers: bool) -> list[PublicLine]:
     """Return all active lines, or for a supplementary notice those whose facts have not been published yet."""
-    rows = session.execute(LINES, {"division": roster.division_code, "roster": roster.id}).all()
+    statement = WITH_NUMBERS if numbers else WITHOUT_NUMBERS
+    rows = session.execute(statement, {"division": roster.division_code, "roster": roster.id}).all()
     lines = [
         PublicLine(
             r.sequence,
@@ -121,7 +143,9 @@ def _lines_to_publish(session: Session, roster: Roster) -> list[PublicLine]:
             r.quantity,
             r.standard,
             r.amount_fen,
-            mark(r.person, r.quantity, r.standard, r.amount_fen, r.component),
+            mark(r.person, r.quantity, r.standard, r.amount_fen, r.component, published_fields(definition, r.extra)),
+            r.id_number or "",
+            r.extra,
         )
         for r in rows
     ]

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from models.projects import ProjectStatus, ProjectVersion, SubsidyProject
+from models.rosters import Roster
 from policies.clock import now, today
 from policies.definitions import Definition, columns_of, digest_of, parse, stored
 
@@ -15,6 +16,18 @@ def version_of(session: Session, project_id: int, number: int) -> Definition:
     raw = session.execute(
         sa.text("select definition from project_versions where project_id = :project and number = :number"),
         {"project": project_id, "number": number},
+    ).scalar_one()
+    return parse(raw)
+
+
+def followed_by(session: Session, roster: Roster) -> Definition:
+    """Return the definition that a roster follows, as its row says: a trigger wrote its version. （第九条）"""
+    raw = session.execute(
+        sa.text(
+            "select v.definition from rosters r join project_versions v on v.project_id = r.project_id"
+            " and v.number = r.project_version where r.division_code = :division and r.id = :roster"
+        ),
+        {"division": roster.division_code, "roster": roster.id},
     ).scalar_one()
     return parse(raw)
 
