@@ -79,6 +79,11 @@ class FlowView(ConsoleView, model=ProjectFlow):
         ),
     )
 
+    def scoped(self, by: ActingOfficer) -> Any:
+        """Show drafts to the region alone: elsewhere a flow is what is or was in force."""
+        statement = super().scoped(by)
+        return statement if by.level == Level.REGION else statement.where(col(ProjectFlow.flow_version) > 0)
+
     def extra(self, session: Session, record: Any, by: ActingOfficer, granted: frozenset[str]) -> dict[str, Any]:
         """Return the diagram, the other versions, and whether the draft can be edited here."""
         others = session.exec(

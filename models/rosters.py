@@ -69,6 +69,7 @@ class Roster(Table, table=True):
     )
     substep_desk: str | None = column("子环节办理岗", None, nullable=True, help="空为没有待办的子环节")
     substep_name: str | None = column("待办子环节", None, nullable=True)
+    substep_note: bool = column("子环节须填意见", False, server_default=sa.text("false"))
     substep_round: int = column("子环节轮次", 0, server_default="0", help="公示内容变更后加一，已办子环节须重新办理")
     sector: str = column("主管领域")
     township: str = column("苏木乡镇名称")

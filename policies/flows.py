@@ -6,6 +6,7 @@ law fixes, and the application's, of which two stages are optional. Mistakes are
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Self
@@ -198,12 +199,30 @@ def parse(raw: Mapping[str, Any]) -> FlowContent:
     try:
         content = FlowContent.model_validate(dict(raw))
     except ValidationError as wrong:
-        problems = [_misread(raw, error["loc"], error["type"]) for error in wrong.errors(include_url=False)]
-        raise refusal_of(problems) from wrong
+        errors = wrong.errors(include_url=False)
+        problems = [_misread(raw, error["loc"], error["type"]) for error in errors]
+        raise refusal_of([*problems, *_beside(raw, [error["loc"] for error in errors])]) from wrong
     problems = list(problems_of(content))
     if problems:
         raise refusal_of(problems)
     return content
+
+
+def _beside(raw: Mapping[str, Any], wrong: list[tuple[int | str, ...]]) -> list[Problem]:
+    """Return the mistakes beside those of the shape: what can't be read is taken for a row without mistakes."""
+    rest: dict[str, Any] = deepcopy(dict(raw))
+    for place in wrong:
+        way = str(place[0])
+        stage = rest[way][place[1]] if len(place) > 2 and way in STAGES else {}
+        if len(place) > 3 and place[2] == "substeps" and stage["code"] in list(STAGES[way]):
+            stand_in = {"kind": "spot_check", "desk": place_of(way, stage["code"]).desk, "count": 1}
+            stage["substeps"][place[3]] = stand_in | {"name": f"第 {place[3]} 行"}
+        elif len(place) == 3 and place[2] == "days":
+            stage["days"] = None
+    try:
+        return list(problems_of(FlowContent.model_validate(rest)))
+    except ValidationError:
+        return []
 
 
 def refusal_of(problems: list[Problem]) -> FlowWrong:

@@ -112,6 +112,13 @@ class TestMistakesHaveAPlace:
         raw = content("department_clerk", a_substep(name=" "), days=9)
         raw["roster"] = [one for one in raw["roster"] if one["code"] != "head"]
         assert len(told(raw)) == 3
+        shape = content("department_clerk", a_substep(name=""), a_substep("countersign", name="会签"), days=9)
+        assert told(shape) == [
+            ("roster", "department_clerk", 1, "名称"),
+            ("roster", "department_clerk", 0, "办理时限（工作日）"),
+            ("roster", "department_clerk", 2, "办理岗"),
+        ]
+        assert told(content("notice", days="三")) == [("roster", "notice", 0, "办理时限（工作日）")]  # type: ignore[arg-type]
 
     def test_a_share_is_rounded_up_and_a_count_is_the_least(self):
         check = parse(content("head", a_substep("spot_check", "township_head", "抽查", percent=10, count=3)))

@@ -219,7 +219,7 @@ def _write(session: Session, roster: Roster, one: Open, by: ActingOfficer, note:
     session.scalars(  # PostgreSQL says what waits next
         sa.update(Roster)
         .where(columns.id == roster.id)
-        .values(version=columns.version + 1, substep_desk=None, substep_name=None)
+        .values(version=columns.version + 1, substep_desk=None)
         .returning(Roster),
         execution_options={"synchronize_session": False, "populate_existing": True},
     ).one()

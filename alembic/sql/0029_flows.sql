@@ -53,9 +53,9 @@ create trigger project_flows_no_truncate before truncate on project_flows
 
 -- The next sub-step that a roster waits for in its status: the first of its stage that nobody has taken in this round.
 create function next_substep(flow bigint, standing text, division text, roster bigint, round integer,
-    out stage text, out place integer, out desk text, out title text)
+    out stage text, out place integer, out desk text, out title text, out noted boolean)
     language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select s->>'code', nth::integer - 1, b->>'desk', b->>'name'
+    select s->>'code', nth::integer - 1, b->>'desk', b->>'name', (b->>'note_required')::boolean
     from project_flows f, jsonb_array_elements(f.content->'roster') s,
         jsonb_array_elements(s->'substeps') with ordinality as r (b, nth)
     where f.id = flow and s->>'code' = case standing when 'draft' then 'notice' when 'on_notice' then 'head'
@@ -78,6 +78,7 @@ begin
     new.flow_id := null;
     new.substep_desk := null;
     new.substep_name := null;
+    new.substep_note := false;
     new.substep_round := 0;
     if wanted is not null then
         select f.id into new.flow_id from project_flows f
@@ -85,8 +86,9 @@ begin
         if not found then
             raise exception '补贴项目选用的流程 % 没有已启用的版本', wanted using errcode = '23503';
         end if;
-        select n.desk, n.title into new.substep_desk, new.substep_name
+        select n.desk, n.title, n.noted into new.substep_desk, new.substep_name, new.substep_note
         from next_substep(new.flow_id, new.status, new.division_code, new.id, 0) n;
+        new.substep_note := coalesce(new.substep_note, false);
     end if;
     return new;
 end $$;
@@ -117,9 +119,11 @@ begin
     if new.notice_round <> old.notice_round and new.status = old.status then
         new.substep_desk := old.substep_desk;
         new.substep_name := old.substep_name;
+        new.substep_note := old.substep_note;
     else
-        select n.desk, n.title into new.substep_desk, new.substep_name
+        select n.desk, n.title, n.noted into new.substep_desk, new.substep_name, new.substep_note
         from next_substep(new.flow_id, new.status, new.division_code, new.id, new.substep_round) n;
+        new.substep_note := coalesce(new.substep_note, false);
     end if;
     return new;
 end $$;

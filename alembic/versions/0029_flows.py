@@ -43,6 +43,11 @@ def upgrade() -> None:
     op.add_column("rosters", sa.Column("substep_name", sa.Text(), nullable=True, comment="待办子环节"))
     op.add_column(
         "rosters",
+        sa.Column("substep_note", sa.Boolean(), server_default=sa.text("false"), nullable=False,
+                  comment="子环节须填意见"),
+    )  # fmt: skip
+    op.add_column(
+        "rosters",
         sa.Column("substep_round", sa.Integer(), server_default="0", nullable=False,
                   comment="子环节轮次：公示内容变更后加一，已办子环节须重新办理"),
     )  # fmt: skip
@@ -135,7 +140,7 @@ def downgrade() -> None:
     """Take all of it away again."""
     run("0029_flows_down")
     op.drop_index("ix_rosters_substep", "rosters")
-    for column in ("substep_round", "substep_name", "substep_desk", "flow_id"):
+    for column in ("substep_round", "substep_note", "substep_name", "substep_desk", "flow_id"):
         op.drop_column("rosters", column)
     op.drop_table("roster_substeps")
     op.drop_table("project_flows")
