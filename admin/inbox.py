@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from admin.fields import field_view
 from models.account_batches import AccountBatch
 from models.accounts import Account, AccountStatus
+from models.allocation_plans import AllocationPlan
 from models.applications import Application, ApplicationStatus
 from models.annual_lists import AnnualList
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
@@ -57,6 +58,7 @@ NOUNS: dict[type[Table], str] = {
     VirtualMember: "virtual-member",
     CatalogueTask: "catalogue-task",
     ProjectFlow: "project-flow",
+    AllocationPlan: "allocation-plan",
     Application: "application",
     Qualification: "qualification",
     AnnualList: "annual-list",

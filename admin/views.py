@@ -4,6 +4,7 @@ from typing import Any
 
 from admin.account_batches import AccountBatchView
 from admin.accounts import AccountView
+from admin.allocation_plans import AllocationFormView, AllocationPlanView
 from admin.annual_list_choice import ListChoiceView
 from admin.annual_lists import AnnualListView
 from admin.application_entry import ApplicationEntryView
@@ -20,6 +21,7 @@ from admin.handover import HandoverView, OwnView, RegistrarsView
 from admin.household_reviews import HouseholdReviewView
 from admin.households import AssetView, CertificateView, HouseholdView, MemberView
 from admin.imports import RosterImportView
+from admin.indicator_funds import BudgetLinksView, ProjectFundsView
 from admin.indicators import (
     BudgetIndicatorView,
     IndicatorDownloadView,
@@ -33,6 +35,7 @@ from admin.money import (
     PaymentOrderView,
     ResultExceptionView,
 )
+from admin.money_at_rest import MoneyAtRestView
 from admin.oversight import BulletinView, EventView, JobView, RefusalView
 from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.policy import PolicyChangeView, PolicyEditionView
@@ -62,6 +65,11 @@ VIEWS: tuple[type[Any], ...] = (
     NoticeView,
     ObjectionView,
     BudgetIndicatorView,
+    ProjectFundsView,
+    BudgetLinksView,
+    MoneyAtRestView,
+    AllocationPlanView,
+    AllocationFormView,
     UpstreamIndicatorView,
     IndicatorDownloadView,
     IndicatorFaultView,

@@ -1,4 +1,4 @@
-"""What arrives: the newest version wins, a wrong item leaves the others alone, departments are told at once. （第十条）"""
+"""What arrives: the newest version wins, a wrong item leaves others alone, departments are told at once. （第十条）"""
 
 import random
 from typing import Any

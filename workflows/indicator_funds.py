@@ -15,6 +15,8 @@ FUNDS = """
     left join budget_indicators i on i.division_code = l.division_code and i.pro_code = l.pro_code
     where (cast(:project as bigint) is null or p.id = :project)
         and (cast(:division as text) is null or l.division_code = :division)
+        and (:code = '' or exists (select from project_links o where o.division_code = l.division_code
+            and o.project_id = l.project_id and o.pro_code = :code))
     group by l.division_code, p.id
 """
 NEEDS = """
@@ -72,10 +74,16 @@ class Funds:
 
 
 def per_project(
-    session: Session, *, limit: int, skip: int = 0, project_id: int | None = None, division_code: str | None = None
+    session: Session,
+    *,
+    limit: int,
+    skip: int = 0,
+    project_id: int | None = None,
+    division_code: str | None = None,
+    pro_code: str = "",
 ) -> list[Funds]:
     """Return amount, available, reserved, requested, paid per project and county, what falls short first. （第十条）"""
-    asked = {"limit": limit, "skip": skip, "project": project_id, "division": division_code}
+    asked = {"limit": limit, "skip": skip, "project": project_id, "division": division_code, "code": pro_code}
     return [Funds(**row) for row in session.execute(PER_PROJECT, asked).mappings()]
 
 

@@ -2,6 +2,7 @@
 
 from models.account_batches import AccountBatch
 from models.accounts import Account
+from models.allocation_plans import AllocationPlan
 from models.annual_lists import AnnualList
 from models.applications import Application
 from models.bank_batches import BankBatch, Disbursement
@@ -26,6 +27,7 @@ from models.transfers import Transfer
 from models.virtual_members import VirtualMember
 from policies.lifecycles.account_batches import ACCOUNT_BATCH_LIFECYCLE
 from policies.lifecycles.accounts import ACCOUNT_LIFECYCLE
+from policies.lifecycles.allocation_plans import ALLOCATION_PLAN_LIFECYCLE
 from policies.lifecycles.annual_lists import ANNUAL_LIST_LIFECYCLE
 from policies.lifecycles.applications import APPLICATION_LIFECYCLE, QUALIFICATION_LIFECYCLE
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE, DISBURSEMENT_LIFECYCLE
@@ -50,6 +52,7 @@ from policies.lifecycles.virtual_members import VIRTUAL_MEMBER_LIFECYCLE
 LIFECYCLES: dict[type[Table], Lifecycle] = {
     Account: ACCOUNT_LIFECYCLE,
     AccountBatch: ACCOUNT_BATCH_LIFECYCLE,
+    AllocationPlan: ALLOCATION_PLAN_LIFECYCLE,
     AnnualList: ANNUAL_LIST_LIFECYCLE,
     Application: APPLICATION_LIFECYCLE,
     BankBatch: BANK_BATCH_LIFECYCLE,
