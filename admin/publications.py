@@ -47,10 +47,10 @@ def project_choices(session: Session, by: ActingOfficer, record: Any) -> list[tu
 
 
 def prepare(
-    session: Session, *, by: ActingOfficer, kind: str, project: str, contact: str, telephone: str
+    session: Session, *, by: ActingOfficer, kind: str, project: int, contact: str, telephone: str
 ) -> Publication:
     """Prepare the publication of a project that was chosen from the list."""
-    found = session.get(SubsidyProject, int(project)) if project.isascii() and project.isdigit() else None
+    found = session.get(SubsidyProject, project)
     if found is None:
         raise NotFound
     wanted = PublicationKind(kind)
@@ -70,9 +70,9 @@ def list_choices(session: Session, by: ActingOfficer, record: Any) -> list[tuple
     return [(str(one.id), one.title) for one in newest.values()]
 
 
-def prepare_list(session: Session, *, by: ActingOfficer, annual_list: str, contact: str, telephone: str) -> Publication:
+def prepare_list(session: Session, *, by: ActingOfficer, annual_list: int, contact: str, telephone: str) -> Publication:
     """Prepare the publication of a list that was chosen."""
-    found = session.get(AnnualList, int(annual_list)) if annual_list.isascii() and annual_list.isdigit() else None
+    found = session.get(AnnualList, annual_list)
     if found is None:
         raise NotFound
     return publications.prepare_list(session, found, by=by, contact=contact, telephone=telephone)
