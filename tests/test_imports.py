@@ -17,8 +17,9 @@ from models.events import Event
 from models.imports import ImportRow, ImportStatus, RosterImport
 from models.jobs import Job, JobStatus
 from models.officers import ActingOfficer
-from models.projects import SubsidyProject
+from models.projects import PolicyLevel, SubsidyProject
 from models.rosters import Roster, RosterLine, RosterStatus
+from policies.definitions import Definition, columns_of
 from policies.entitlements import ENTITLEMENT_SQL, entitlement_key
 from policies.identities import luhn_valid
 from policies.refusals import NotAllowed, Refused
@@ -312,8 +313,8 @@ class TestRunImport:
             assert not session.exec(select(Roster)).all() and not session.exec(select(RosterImport)).all()
 
     def test_the_generic_template_reads_its_own_columns(self, desk: Desk) -> None:
-        project = SubsidyProject(code="X", name="测试", sheet_kind="generic", sector="民政", policy_level="region",
-                                 division_code="150000000000")  # fmt: skip
+        definition = Definition(code="X01", name="测试", sector="民政", policy_level=PolicyLevel.REGION)
+        project = SubsidyProject(division_code="150000000000", **columns_of(definition))
         assert RosterSheet(write_template(project), "空白.xlsx", GENERIC, [Decimal(1)]).readable
 
 

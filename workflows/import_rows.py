@@ -9,12 +9,14 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.types.json import Jsonb
 from sqlmodel import Session
 
 from models.crypto import ring
 from models.imports import RosterImport
 from models.projects import SubsidyProject
 from models.rosters import Roster
+from policies.definitions import PayeeMode
 from policies.entitlements import ENTITLEMENT_SQL
 from policies.identities import mask_name, name_key
 from reports.sheets.findings import Findings
@@ -26,21 +28,21 @@ STAGING = """
 create temporary table staging (
     row_number integer, village text, group_name text, head_name text, name text, name_key text, id_number bytea,
     id_index bytea, payee_name text, account_number bytea, account_index bytea, bank_name text, quantity_milli bigint,
-    standard_units bigint, amount_fen bigint, component text, note text
+    standard_units bigint, amount_fen bigint, component text, note text, extra jsonb
 ) on commit drop
 """
 _TEXT, _BYTES, _NUMBER = "text", "bytea", "int8"
 STAGED_TYPES = (
-    ["int4", *[_TEXT] * 5, _BYTES, _BYTES, _TEXT, _BYTES, _BYTES, _TEXT, *[_NUMBER] * 3, _TEXT, _TEXT]
+    ["int4", *[_TEXT] * 5, _BYTES, _BYTES, _TEXT, _BYTES, _BYTES, _TEXT, *[_NUMBER] * 3, _TEXT, _TEXT, "jsonb"]
 )  # fmt: skip
 
 TAKE_OVER = """
 insert into import_rows (division_code, import_id, row_number, village, group_name, head_name, name, name_key,
     id_number, id_index, payee_name, account_number, account_index, bank_name, quantity, standard, amount_fen,
-    component, note)
+    component, note, extra)
 select :division, :import, row_number, village, group_name, head_name, name, name_key, id_number, id_index, payee_name,
     account_number, account_index, bank_name, quantity_milli / 1000.0, standard_units / 10000.0, amount_fen,
-    component, note
+    component, note, extra
 from staging
 on conflict do nothing
 """
@@ -80,7 +82,7 @@ with referenced as ({referenced}), registry as (
     from referenced where account_index is not null
 ), people as (
     select r.*, m.id as member_id, m.household_id, m.name as known_name, m.name_key as known_key, m.has_phone,
-        m.added_on, h.name as known_head, {key} as entitlement_key,
+        m.added_on, h.name as known_head, h.id as head_id, {key} as entitlement_key,
         case when r.payee_name in ('', m.name_key) then m.id when r.payee_name = h.name_key then h.id end as payee_id,
         case when r.payee_name in ('', m.name_key) then m.name when r.payee_name = h.name_key then h.name end
             as known_payee
@@ -104,10 +106,13 @@ FINDINGS = (
     MATCHED
     + """
 select row_number, id_index, member_id, known_name, known_key is distinct from name_key as other_name, payee_id,
-    known_index, account_index is null as no_account, is_payment
+    known_index, account_index is null as no_account, is_payment, coalesce(case cast(:payee as text)
+        when 'person' then payee_id <> member_id when 'head' then payee_id is distinct from head_id end, false)
+        as other_payee
 from matched
 where member_id is null or known_key <> name_key or payee_id is null or known_index is null
-    or account_index is null or not is_payment
+    or account_index is null or not is_payment or case cast(:payee as text) when 'person' then payee_id <> member_id
+        when 'head' then payee_id is distinct from head_id end
 order by row_number
 """
 )
@@ -131,14 +136,14 @@ insert into roster_lines (county_code, division_code, roster_id, sector, sequenc
     group_name, head_name, name, id_number, id_index, payee_name, payee_relation, account_id, account_number,
     account_index, bank_name, bank_code, quantity, standard, amount_fen, component, entitlement_key, state,
     state_reason, note, account_is_card, account_state, account_checked_at, contracted_area_mu, previous_amount_fen,
-    phone_present, member_added_on, reviewed_on)
+    phone_present, member_added_on, reviewed_on, extra)
 select :county, :division, :roster, :sector, row_number() over (order by x.row_number), x.household_id, x.member_id,
     coalesce(nullif(x.village, ''), h.village), coalesce(nullif(x.group_name, ''), h.group_name),
     coalesce(x.known_head, h.head_name), x.known_name, x.id_number, x.id_index, x.known_payee,
     case when x.payee_id = x.member_id then 'self' else 'head' end, x.account_id,
     coalesce(x.account_number, x.known_number), x.known_index, x.known_bank, x.known_code, x.quantity, x.standard,
     x.amount_fen, x.component, x.entitlement_key, 'active', '', x.note, x.is_card, x.known_state, x.checked_at, land.mu,
-    previous.amount_fen, x.has_phone, x.added_on, h.reviewed_on
+    previous.amount_fen, x.has_phone, x.added_on, h.reviewed_on, x.extra
 from matched x
 join households h on h.division_code = :division and h.id = x.household_id
 left join land on land.household_id = x.household_id
@@ -197,12 +202,14 @@ def _rows(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
             seal(person), index("id", person), chunk.payees[place], seal(account) if account else None,
             index("account", account) if account else None, text["bank_name"][place], chunk.quantity_milli[place],
             chunk.standard_units[place], chunk.amount_fen[place], text["component"][place], text["note"][place],
+            Jsonb(chunk.extra[place]),
         )  # fmt: skip
 
 
 def find_unregistered(session: Session, record: RosterImport, sheet: RosterSheet) -> None:
     """Report rows whose person, name, payee or account the township's registry does not confirm. （第十一、十二条）"""
-    about = _about(session, record) | {"county": record.county_code}
+    payee = str(sheet.definition.payee) if sheet.definition else ""
+    about = _about(session, record) | {"county": record.county_code, "payee": payee}
     virtual_members.refresh(session, record.division_code)
     with by_hash(session):
         rows = session.execute(sa.text(FINDINGS), about).all()
@@ -252,6 +259,10 @@ def _report(row: Any, sheet: RosterSheet, keepers: dict[bytes, str]) -> None:
         remedy = "请核对姓名和身份证号；登记有误的先更正基础信息库"
         findings.problem(row.row_number, _column(sheet, "name"), what, remedy)
     account = _column(sheet, "account_number")
+    if row.payee_id is not None and row.other_payee:
+        payee = sheet.definition.payee if sheet.definition else PayeeMode.EITHER
+        remedy = f"本项目发放给{payee.label}；请在“收款人姓名”列填写{payee.label}的姓名"
+        findings.problem(row.row_number, _column(sheet, "payee_name"), f"收款人不是{payee.label}", remedy)
     if row.payee_id is None:
         if not row.other_name:
             remedy = "请填写享受人本人或其户主；监护人、继承人收款须先经主管部门批准"

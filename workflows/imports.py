@@ -22,13 +22,15 @@ from models.projects import SubsidyProject
 from models.rosters import Roster
 from policies.clock import now
 from policies.enforcement import allow
+from policies.formulas import program_of
 from policies.lifecycles import Desk
 from policies.moves import begin
 from policies.permissions import Permission
 from policies.refusals import Refused
 from reports.sheets.findings import SHOWN
 from reports.sheets.marked import mark
-from reports.sheets.rosters import RosterSheet, yuan
+from reports.sheets.own_columns import yuan
+from reports.sheets.rosters import RosterSheet
 from reports.sheets.templates import template_of
 from reports.sheets.workbooks import require_workbook
 from workflows.annual_lists import require_listed
@@ -36,7 +38,7 @@ from workflows.files import content_of, store
 from workflows.flows import require_enabled
 from workflows.identity_checks import find_unchecked
 from workflows.import_rows import apply_rows, clear_abandoned, find_unregistered, purge, stage, staged_upto
-from workflows.project_versions import is_stopped
+from workflows.project_versions import in_force, is_stopped
 from workflows.queue import finish, officer_of_post, progress, start_job
 
 IMPORT_JOB = "import_roster"
@@ -129,7 +131,7 @@ def job_of(session: Session, record: RosterImport) -> Job | None:
 def standards_of(session: Session, project: SubsidyProject, record: RosterImport) -> list[Decimal]:
     """Return the standards in force at the period's start: those of the nearest division that has any. （第八条）
 
-    Raises StandardMissing.
+    None where the project's formula reads no standard. Raises StandardMissing.
     """
     rows = session.execute(
         sa.text(
@@ -145,7 +147,7 @@ def standards_of(session: Session, project: SubsidyProject, record: RosterImport
             "county": record.county_code,
         },
     ).all()
-    if not rows:
+    if not rows and "standard" in program_of(in_force(project)).names:
         raise StandardMissing(project=project.name, period=record.period)
     return [row.standard_yuan for row in rows if row.division_code == rows[0].division_code]
 
@@ -182,11 +184,12 @@ def run_import(job_id: int, post_id: int) -> None:
             return
         project = session.get_one(SubsidyProject, record.project_id)
         content = content_of(session, record.file_id)
+        definition = in_force(project)
         standards = standards_of(session, project, record)
         staged = staged_upto(session, record)
     run = _Run(by, job_id, record, project, content)
     try:
-        sheet = RosterSheet(content, record.file_name, template_of(project), standards)
+        sheet = RosterSheet(content, record.file_name, template_of(definition), standards, definition)
     except Refused as unreadable:
         run.refuse_unread(str(unreadable))
         return
@@ -333,6 +336,7 @@ def new_roster(
         number=f"{prefix}{last + 1:04d}",
         project_id=record.project_id,
         project_name=project.name,
+        project_version=project.project_version,
         sector=project.sector,
         township=session.get_one(Division, record.division_code).name,
         period=record.period,

@@ -25,7 +25,7 @@ from policies.lifecycles import Desk
 from policies.moves import begin
 from policies.permissions import Permission
 from policies.refusals import NotAllowed, Refused
-from reports.sheets.rosters import yuan
+from reports.sheets.own_columns import yuan
 from workflows import qualifications, virtual_members
 from workflows import roster_register_rows as rows
 from workflows.annual_list_offers import require_listed

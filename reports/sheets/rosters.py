@@ -12,11 +12,14 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from policies.definitions import Definition
+from policies.formulas import component_of, program_of
 from policies.identities import name_key
 from reports.sheets import cells
 from reports.sheets.data_rows import report_lost_rows
 from reports.sheets.findings import Findings
 from reports.sheets.headers import SEARCHED_ROWS, Header, find_header, report_header
+from reports.sheets.own_columns import OwnColumns, check_amounts, yuan
 from reports.sheets.templates import Template
 from reports.sheets.workbooks import ERROR, LONG_NUMBER, NO_VALUE, Hidden, last_row_of, open_workbook, rows_of
 
@@ -50,6 +53,8 @@ class Chunk:
     standard_units: list[int]
     amount_fen: list[int]
     texts: dict[str, list[str]]
+    extra: list[dict[str, Any]]
+    """The project's own fields, by name."""
 
 
 @dataclass
@@ -65,13 +70,23 @@ class _Total:
 class RosterSheet:
     """One opened roster: `chunks()` reads it once from top to bottom, then `finish()` checks the whole."""
 
-    def __init__(self, content: bytes, file_name: str, template: Template, standards: Sequence[Decimal]) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        file_name: str,
+        template: Template,
+        standards: Sequence[Decimal],
+        definition: Definition | None = None,
+    ) -> None:
         """Open the workbook and find its roster sheet and header.
 
-        standards: the project's dated standards in yuan, one of which every row must bear. Raises what
-        `open_workbook` raises.
+        standards: the project's dated standards in yuan, one of which every row must bear; definition: the project's,
+        when its own fields, formula or payee count. Raises what `open_workbook` raises.
         """
         self.template = template
+        self.definition = definition
+        self.program = None if definition is None else program_of(definition)
+        self._own = OwnColumns(definition) if definition is not None and definition.fields else None
         self.findings = Findings()
         self.standards = standards
         self._allowed = {int(standard.scaleb(cells.STANDARD_PLACES)) for standard in standards}
@@ -226,7 +241,10 @@ class RosterSheet:
             standards,
             amounts,
             texts,
+            self._own.read(raw, numbers, self._problem) if self._own else [{}] * len(rows),
         )
+        if self.definition is not None and self.definition.component:
+            texts["component"] = [component_of(self.definition, values) for values in chunk.extra]
         self._check_arithmetic(chunk)
         self._count(chunk)
         return chunk
@@ -245,7 +263,8 @@ class RosterSheet:
 
     def _numbers(self, name: str, raw: dict[str, list[Any]], numbers: list[int], places: int) -> list[int]:
         if name not in raw:
-            return [10**places] * len(numbers)
+            unread = name == "standard" and self.program is not None and name not in self.program.names
+            return [0 if unread else 10**places] * len(numbers)
         column = cells.numbers(raw[name], places)
         title = self.template.field(name).title
         for place, what in column.problems.items():
@@ -267,6 +286,10 @@ class RosterSheet:
         self.findings.problem(row, column, what, remedy)
 
     def _check_arithmetic(self, chunk: Chunk) -> None:
+        if self.program is not None and not self.program.plain:
+            columns = (chunk.numbers, chunk.quantity_milli, chunk.standard_units, chunk.amount_fen, chunk.extra)
+            check_amounts(self.program, zip(*columns, strict=True), self.standards, self._problem)
+            return
         expected = cells.expected_fen(chunk.quantity_milli, chunk.standard_units)
         if self._allowed.issuperset(chunk.standard_units) and expected == chunk.amount_fen:
             return
@@ -370,8 +393,3 @@ _REMEDIES = {
     "账号以数字形式保存，末尾几位已丢失": ODD_REMEDIES[LONG_NUMBER][1],
     "账号不是 16–19 位数字": "请按社会保障卡或存折核对后填写完整账号",
 }
-
-
-def yuan(amount_fen: int) -> str:
-    """Return fen as yuan with two decimals."""
-    return f"{amount_fen // 100}.{amount_fen % 100:02d}"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -10,8 +10,13 @@ from typing import Any
 import xlsxwriter
 
 from models.projects import SubsidyProject
+from policies.definitions import Definition, parse
+from policies.formulas import program_of
+from policies.formulas.fields import properties, required, title_of
 from policies.identities import half_width
 
+MOST_LIST, OFFERED_ROWS = 255, 5000
+"""A drop-down holds at most 255 characters; it is offered for so many rows."""
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _NOISE = re.compile(r"[\s*:_\-]+")
 
@@ -38,6 +43,12 @@ class Field:
     """The upper header above it, in a two-row header."""
     width: int = 12
     number: bool = False
+    own: str = ""
+    """The name of the project's own field that the column holds."""
+    choices: tuple[str, ...] = ()
+    """What the column's drop-down offers."""
+    told: str = ""
+    """What a note at the header says."""
 
     @property
     def full_title(self) -> str:
@@ -152,17 +163,51 @@ GENERIC = Template(
     ),
 )
 
+OWN = "own_"
+"""How the names of the project's own columns begin."""
 TEMPLATES = {template.code: template for template in (LAND, GENERIC)}
 
 
-def template_of(project: SubsidyProject) -> Template:
-    """Return the template of a project's rosters."""
-    return TEMPLATES.get(project.sheet_kind, GENERIC)
+def template_of(definition: Definition) -> Template:
+    """Return the template of a project's rosters: the kind's columns, then the project's own. （第十六条）"""
+    base = TEMPLATES.get(definition.sheet_kind, GENERIC)
+    needed = required(definition)
+    own = tuple(_own_field(name, spec, name in needed) for name, spec in properties(definition).items())
+    if not own:
+        return base
+    fields = [replace(one, required=one.required and _asked(one, definition)) for one in base.fields]
+    place = fields.index(next(one for one in fields if one.name == "amount"))
+    return Template(base.code, base.title, (*fields[:place], *own, *fields[place:]))
+
+
+def _asked(field: Field, definition: Definition) -> bool:
+    """Tell whether a required column is one that the project's formula reads."""
+    return field.name not in ("quantity", "standard") or field.name in program_of(definition).names
+
+
+def _own_field(name: str, spec: Mapping[str, Any], needed: bool) -> Field:
+    unit = spec.get("x-unit", "")
+    title = f"{title_of(name, spec)}({unit})" if unit else title_of(name, spec)
+    choices = ("是", "否") if spec.get("type") == "boolean" else tuple(map(str, spec.get("enum", ())))
+    number = spec.get("type") in ("number", "integer")
+    return Field(OWN + name, title, needed, (title_of(name, spec),), width=max(12, 2 * len(title) + 2), number=number,
+                 own=name, choices=choices, told=_told(spec, needed))  # fmt: skip
+
+
+KINDS = {"number": "小数", "integer": "整数", "boolean": "是或否", "string": "文字"}
+LIMITS = {"minimum": "不小于", "maximum": "不大于", "exclusiveMinimum": "大于", "exclusiveMaximum": "小于"}
+
+
+def _told(spec: Mapping[str, Any], needed: bool) -> str:
+    kind = "日期，如 2026-05-01" if spec.get("format") == "date" else KINDS[str(spec.get("type", "string"))]
+    limits = [f"{words} {spec[key]}" for key, words in LIMITS.items() if key in spec]
+    words = ["必填" if needed else "选填", kind, *limits, str(spec.get("description", ""))]
+    return "；".join(word for word in words if word)
 
 
 def write_template(project: SubsidyProject) -> bytes:
     """Return an empty workbook to fill in, with the headers of the project's rosters."""
-    return write_sheet(template_of(project), f"{project.name}发放清册", ())
+    return write_sheet(template_of(parse(project.definition)), f"{project.name}发放清册", ())
 
 
 def write_sheet(
@@ -201,6 +246,7 @@ def write_sheet(
 def _write_heads(book: Any, sheet: Any, template: Template, title: str, unit: str, head: Any) -> int:
     """Write title, unit row and header; return the first data row."""
     width = len(template.fields)
+    _offer_choices(sheet, template, 4 if any(field.group for field in template.fields) else 3)
     big = book.add_format({"bold": True, "font_size": 16, "align": "center", "valign": "vcenter"})
     sheet.merge_range(0, 0, 0, width - 1, title, big)
     sheet.write_string(1, 0, f"填报单位：{unit}")
@@ -220,6 +266,16 @@ def _write_heads(book: Any, sheet: Any, template: Template, title: str, unit: st
     for group, columns in grouped.items():
         sheet.merge_range(2, columns[0], 2, columns[-1], group, head)
     return 4 if two_rows else 3
+
+
+def _offer_choices(sheet: Any, template: Template, first: int) -> None:
+    """Give columns with fixed values a drop-down, and the project's own columns a note."""
+    for column, field in enumerate(template.fields):
+        if field.choices and len(",".join(field.choices)) <= MOST_LIST:
+            offered = {"validate": "list", "source": list(field.choices), "error_title": "不在选项内"}
+            sheet.data_validation(first, column, first + OFFERED_ROWS, column, offered)
+        if field.told:
+            sheet.write_comment(first - 1, column, field.told)
 
 
 def _write_total(sheet: Any, template: Template, row: int, sums: Mapping[str, Any], head: Any) -> None:
