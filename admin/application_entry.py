@@ -45,7 +45,7 @@ PAPERS = Ask("evidence", "申请材料", "evidence", required=False, choices=q.E
 ABOUT |= {
     "PersonUnknown": "id_number", "PersonGone": "id_number", "PersonUnchecked": "id_number",
     "AlreadyApplied": "id_number", "Excluded": "id_number", "StandardUnknown": "standard",
-    "AmountNotPositive": "quantity", "ValidityWrong": "valid_to",
+    "AmountOutside": "quantity", "ValidityWrong": "valid_to",
 }  # fmt: skip
 
 TOWNSHIPS = sa.text(

@@ -23,7 +23,7 @@ from policies.permissions import Permission as P
 from policies.refusals import NotFound
 from workflows import applications, registry_documents
 from workflows.application_notices import NOUN as NOTICE_NOUN
-from workflows.application_values import properties, shown_value, title_of
+from workflows.application_values import properties, shown, title_of
 from workflows.blockers import Blocker
 from workflows.files import Download
 from workflows.project_versions import version_of
@@ -130,7 +130,7 @@ class ApplicationView(ConsoleView, model=Application):
         amends = record.status == ApplicationStatus.RETURNED and Desk.TOWNSHIP_CLERK.seats(by)
         return {
             "fields": [
-                (title_of(name, spec), shown_value(record.extra[name]))
+                (title_of(name, spec), shown(spec, record.extra[name]))
                 for name, spec in properties(definition).items()
                 if name in record.extra
             ],

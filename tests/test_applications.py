@@ -17,6 +17,7 @@ from models.projects import ProjectStatus
 from models.qualifications import Qualification, QualificationStatus
 from models.registry_changes import Attachment, DocumentKind
 from policies.enforcement import OtherSector
+from policies.formulas.program import AmountOutside
 from policies.interests import OwnHousehold
 from policies.notices import digest
 from policies.refusals import NotAllowed, NotFound, ReasonMissing, SamePersonTwice, StepNotPossible
@@ -36,7 +37,7 @@ from workflows.application_rules import (
     ReasonNamesPerson,
     StandardUnknown,
 )
-from workflows.application_values import AmountNotPositive, ValueWrong
+from workflows.application_values import ValueWrong
 from workflows.attachments import Evidence
 from workflows.imports import ProjectStopped
 from workflows.notices import NoticePeriodMissing
@@ -136,7 +137,7 @@ class TestEnter:
             entered(session, county, standard=Decimal("16"))
 
     def test_an_amount_of_nothing_is_refused(self, session: Session, county: World):
-        with pytest.raises(AmountNotPositive):
+        with pytest.raises(AmountOutside):
             entered(session, county, quantity="0.0001")
 
 

@@ -18,6 +18,7 @@ from models.projects import NoticePeriod, NoticeStage, SubsidyProject
 from policies.clock import now
 from policies.definitions import Definition, Publicness
 from policies.enforcement import OtherSector, allow
+from policies.formulas.fields import publicness_of
 from policies.identities import mask_name
 from policies.lifecycles import Desk
 from policies.moves import move_many, record_event
@@ -25,7 +26,7 @@ from policies.notices import HIDDEN, digest, ends_at, last_day
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotAllowed, NotFound, ReasonMissing, Refused
 from workflows.application_rules import impersonal, next_number
-from workflows.application_values import properties, shown_value, title_of
+from workflows.application_values import properties, shown, title_of
 from workflows.notices import NoticePeriodMissing
 from workflows.project_versions import in_force
 
@@ -171,14 +172,14 @@ def public_line(sequence: int, row: Application, definition: Definition) -> dict
         "standard": f"{row.standard.normalize():f}",
         "amount": f"{row.amount_fen // 100}.{row.amount_fen % 100:02d}",
     }
-    shown = {name: value if _is_open(definition, name) else HIDDEN for name, value in plain.items()}
+    facts = {name: value if _is_open(definition, name) else HIDDEN for name, value in plain.items()}
     return {
         "sequence": sequence,
         "number": row.number,
         "village": row.village if named else HIDDEN,
         "name": mask_name(row.member_name) if named else HIDDEN,
         "unit": row.unit,
-        **shown,
+        **facts,
         "fields": _public_fields(row.extra, definition),
     }
 
@@ -190,9 +191,12 @@ def _is_open(definition: Definition, name: str) -> bool:
 def _public_fields(values: Mapping[str, Any], definition: Definition) -> list[list[str]]:
     """Return the project's own fields that may be read, by their titles."""
     return [
-        [title_of(name, spec), shown_value(values[name]) if _is_open(definition, name) else HIDDEN]
+        [
+            title_of(name, spec),
+            shown(spec, values[name]) if publicness_of(definition, name) == Publicness.SHOWN else HIDDEN,
+        ]
         for name, spec in properties(definition).items()
-        if name in values and definition.publicness(name) != Publicness.HIDDEN
+        if name in values and publicness_of(definition, name) != Publicness.HIDDEN
     ]
 
 

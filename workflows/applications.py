@@ -56,7 +56,7 @@ def enter(
     """Receive an application at the township's window or the department's desk. （第十三、十四条）
 
     Raises NotAllowed, OtherSector, ProjectStopped, NotListed, PersonUnknown, PersonGone, PersonUnchecked,
-    StandardMissing, StandardUnknown, ValueWrong, AmountNotPositive, Excluded, AlreadyApplied.
+    StandardMissing, StandardUnknown, ValueWrong, AmountOutside, Excluded, AlreadyApplied.
     """
     allow(session, by, Permission.APPLICATION_ENTER)
     rules.require_own_sector(project.sector, by.sector)

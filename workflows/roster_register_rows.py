@@ -17,7 +17,7 @@ from policies.definitions import PayeeMode
 from policies.entitlements import ENTITLEMENT_SQL
 from policies.freshness import CHECKED_SINCE
 from policies.identities import mask_name
-from workflows.application_values import AMOUNT_SQL
+from workflows.application_values import amount_sql
 from workflows.plans import by_hash
 from workflows.project_versions import in_force
 
@@ -86,13 +86,13 @@ select row_number() over (order by p.place, p.qualification_id)::integer as row_
     case when p.gone then 'gone'
         when p.unchecked then 'unchecked'
         when p.standard is null then 'standard'
-        when p.amount_fen <= 0 then 'amount'
+        when coalesce(p.amount_fen, 0) <= 0 then 'amount'
         when p.entitlement_key in (select r.entitlement_key from rostered r) then 'rostered'
         when not p.referenced_account and p.payee_id not in (select a.member_id from accounts a
             where a.division_code = :division and a.is_payment) then 'account'
         else '' end as skip
 from priced p
-""".replace("{key}", KEY).replace("{amount}", AMOUNT_SQL)
+""".replace("{key}", KEY)
 ROWS = """
 create temporary table generated_rows (like import_rows including defaults) on commit drop
 """
@@ -115,7 +115,8 @@ def candidates(session: Session, record: RosterGeneration, project: SubsidyProje
         "until": record.period_end, "since_day": record.period_start,
     }  # fmt: skip
     with by_hash(session):
-        session.execute(sa.text(CANDIDATES), about)
+        amount, parameters = amount_sql(definition)
+        session.execute(sa.text(CANDIDATES.replace("{amount}", amount)), about | parameters)
         session.execute(sa.text("analyze register_rows"))
         session.execute(sa.text(ROWS))
         session.execute(sa.text(FILL), {"division": record.division_code})
