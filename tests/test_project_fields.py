@@ -11,7 +11,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from models.imports import ImportStatus, RosterImport
 from models.projects import PolicyLevel, SubsidyProject
@@ -39,7 +39,7 @@ FIELDS = {
 FORMULA = "数量 * 标准亩系数 * 补贴标准 + if(种植方式 = '带状复合', 150, 0) * 数量"
 HEADS = ["户主姓名", "收款人姓名", "银行账号", "享受人", "享受人身份证号", "数量", "补贴标准", "补贴金额", "地块编号",
          "种植方式", "标准亩系数", "水浇地", "播种日期"]  # fmt: skip
-GOOD = [10, 20, "1800.00", "A1", "带状复合", 1.5, "是", "2026-05-01"]
+GOOD = [10, 20, 1800, "A1", "带状复合", 1.5, "是", "2026-05-01"]
 
 
 def a_definition(**fields: Any) -> Definition:
@@ -107,7 +107,7 @@ class TestTemplate:
         sheet = openpyxl.load_workbook(BytesIO(write_template(desk().project))).active
         heads = [cell.value for cell in sheet[3]]
         assert {"*地块编号", "*种植方式", "*标准亩系数", "水浇地", "播种日期"} <= set(heads)
-        offered = {one.sqref.ranges[0].min_col: one.formula1 for one in sheet.data_validations.dataValidation}
+        offered = {next(iter(one.sqref.ranges)).min_col: one.formula1 for one in sheet.data_validations.dataValidation}
         assert offered[heads.index("*种植方式") + 1] == '"带状复合,净作"'
         assert offered[heads.index("水浇地") + 1] == '"是,否"'
         assert "如 A12" in sheet.cell(3, heads.index("*地块编号") + 1).comment.text
@@ -130,22 +130,23 @@ class TestImport:
 
     def test_two_plots_of_one_person_are_two_entitlements(self, desk):
         place = desk()
-        record = place.bring(place.row(), place.row(10, 20, "200.00", "B2", "净作", 1, "", ""))
+        record = place.bring(place.row(), place.row(10, 20, 200, "B2", "净作", 1, "", ""))
         assert record.status == ImportStatus.APPLIED
         assert len({line.entitlement_key for line in place.lines()}) == 2
 
     def test_every_mistake_is_told_with_its_cell_and_remedy_and_nothing_is_imported(self, desk):
         place = desk()
         record = place.bring(
-            place.row(10, 20, "300.00", "一号", "带状复合", 1.5, "是", ""),
-            place.row(10, 20, "300.00", "A2", "套种", 1.5, "大概", "五月"),
-            place.row(10, 20, "300.00", "A3", "净作", 9, "", ""),
-            place.row(10, 20, "300.00", "", "净作", "很多", "", ""),
-            place.row(10, 21, "315.00", "A5", "净作", 1.5, "", ""),
-            place.row(10, 20, "299.99", "A6", "净作", 1.5, "", ""),
+            place.row(10, 20, 300, "一号", "带状复合", 1.5, "是", ""),
+            place.row(10, 20, 300, "A2", "套种", 1.5, "大概", "五月"),
+            place.row(10, 20, 300, "A3", "净作", 9, "", ""),
+            place.row(10, 20, 300, "", "净作", "很多", "", ""),
+            place.row(10, 21, 315, "A5", "净作", 1.5, "", ""),
+            place.row(10, 20, 299.99, "A6", "净作", 1.5, "", ""),
         )
         assert record.status == ImportStatus.REFUSED and not place.lines()
-        found = {(item["cell"], item["what"], item["remedy"]) for item in record.problems}
+        told = [item for item in record.problems if item["kind"] == "problem"]
+        found = {(item["cell"], item["what"], item["remedy"]) for item in told}
         cells = {cell for cell, _, _ in found}
         assert {"I2", "J3", "L3", "M3", "K4", "I5", "K5", "G6", "H7"} <= cells
         assert all(remedy for _, _, remedy in found)
@@ -161,14 +162,13 @@ class TestImport:
         record = place.bring(place.row(person=place.wife))
         assert [item["what"] for item in record.problems] == ["收款人不是户主"]
 
-    def test_a_roster_keeps_the_version_it_was_read_with(self, desk, session: Session):
+    def test_a_roster_keeps_the_version_it_was_read_with(self, desk):
         place = desk()
         place.bring(place.row())
         with place.owner() as session:
             project = session.get_one(SubsidyProject, place.project.id)
-            amend_version(
-                session, a_definition(formula="数量 * 1"), basis="变更", effective_on=date(2026, 6, 1), project=project
-            )
+            other = a_definition(formula="数量 * 1")
+            amend_version(session, project, other, basis="变更", effective_on=date(2026, 6, 1))
         with place.as_(place.world.township.clerk) as session:
             assert session.exec(select(Roster.project_version)).all() == [1]
             assert session.get_one(SubsidyProject, place.project.id).project_version == 2
