@@ -5,10 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models.flows import ProjectFlow
+from models.flows import FlowStatus, ProjectFlow
 from models.projects import SubsidyProject
-from policies.flows import FlowContent, stored
-from tests.factories import World, again
+from policies.clock import now
+from policies.flows import FlowContent, digest_of, stored
+from tests.factories import REGION, World, again
+from tests.world import NUMBERS
 from workflows import flows
 from workflows.flow_trials import try_out
 
@@ -55,3 +57,15 @@ def follows(session: Session, project: SubsidyProject, code: str) -> SubsidyProj
         )
     session.execute(sa.text("set local session_replication_role = origin"))
     return again(session, project)
+
+
+def a_flow_in(session: Session, county: World, status: Any) -> ProjectFlow:
+    content, number = stored(FlowContent.statutory()), next(NUMBERS)
+    flow = ProjectFlow(
+        division_code=REGION, number=f"LC{number}", sector="农牧", code=f"NM{number}", name="试验", reason="试验",
+        content=content, digest=digest_of(content), trial_digest=digest_of(content), drafted_by="某",
+        status=FlowStatus(status), arrived_at=now(session),
+    )  # fmt: skip
+    session.add(flow)
+    session.flush()
+    return flow

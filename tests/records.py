@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from models.account_batches import AccountBatch, BatchKind, BatchSource, BatchStatus
 from models.accounts import Account, AccountStatus
+from models.allocation_plans import AllocationLine, AllocationPlan, AllocationStatus
 from models.annual_lists import AnnualList, AnnualListStatus
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus
@@ -18,7 +19,6 @@ from models.delegations import Delegation, DelegationStatus
 from models.divisions import Level
 from models.duty_pairs import DutyKind, DutyPair, DutyPairStatus, DutyWithin
 from models.failures import Failure, FailureRoute, Refund, RefundStatus
-from models.flows import FlowStatus, ProjectFlow
 from models.household_reviews import HouseholdReview, ReviewFinding, ReviewStatus
 from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
@@ -31,7 +31,6 @@ from models.rosters import RosterLine, RosterStatus
 from models.transfers import Transfer, TransferSide, TransferStatus
 from models.virtual_members import VirtualMember, VirtualStatus
 from policies.clock import now, today
-from policies.flows import FlowContent, digest_of, stored
 from policies.lifecycles import Desk
 from tests.applying import a_qualification_in, an_application_in
 from tests.factories import (
@@ -47,6 +46,7 @@ from tests.factories import (
     an_id_number,
     lines_of,
 )
+from tests.flows import a_flow_in
 from tests.payments import Payments
 from tests.world import NUMBERS, _officer, key
 from workflows.sessions import hasher
@@ -239,6 +239,21 @@ def a_catalogue_task_in(session: Session, county: World, status: Any) -> Catalog
     return task
 
 
+def an_allocation_plan_in(session: Session, county: World, status: Any) -> AllocationPlan:
+    number = next(NUMBERS)
+    plan = AllocationPlan(
+        division_code=county.code, sector="农牧", number=f"FP{number}", title="分配方案", document_number=f"文{number}",
+        project_id=1, project_name="项目", fiscal_year=2026, total_fen=100, line_count=1,
+        status=AllocationStatus(status), arrived_at=now(session),
+    )  # fmt: skip
+    session.add(plan)
+    session.flush()
+    keys = {"division_code": county.code, "plan_id": plan.id}
+    session.add(AllocationLine(**keys, target_code=county.code, target_name="旗", amount_fen=100))
+    session.flush()
+    return plan
+
+
 def an_annual_list_in(session: Session, county: World, status: Any) -> AnnualList:
     number = next(NUMBERS)
     record = AnnualList(
@@ -307,18 +322,6 @@ def a_transfer_in(session: Session, county: World, status: Any) -> Transfer:
     return record
 
 
-def a_flow_in(session: Session, county: World, status: Any) -> ProjectFlow:
-    content, number = stored(FlowContent.statutory()), next(NUMBERS)
-    flow = ProjectFlow(
-        division_code=REGION, number=f"LC{number}", sector="农牧", code=f"NM{number}", name="试验", reason="试验",
-        content=content, digest=digest_of(content), trial_digest=digest_of(content), drafted_by="某",
-        status=FlowStatus(status), arrived_at=now(session),
-    )  # fmt: skip
-    session.add(flow)
-    session.flush()
-    return flow
-
-
 PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "virtual_member": a_virtual_member_in, "transfer": a_transfer_in,
     "application": an_application_in, "qualification": a_qualification_in,
@@ -328,6 +331,7 @@ PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "flow": a_flow_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
     "annual_list": an_annual_list_in, "publication": a_publication_in,
+    "allocation_plan": an_allocation_plan_in,
     "registry_task": a_registry_task_in, "catalogue_task": a_catalogue_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""
