@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from admin import auth, bank_desk, inbox, pages, records, sheets
+from admin.application_api import APPLICATION_ROUTES
 from admin.base import ConsoleView, division_names
 from admin.exchange_api import EXCHANGE_ROUTES
 from admin.i18n import install_chinese
@@ -168,6 +169,7 @@ def create_app() -> FastAPI:
         Route("/health", _health),
         Route("/ready", _ready),
         *EXCHANGE_ROUTES,
+        *APPLICATION_ROUTES,
         Mount("/assets", StaticFiles(directory=STATICS), name="assets"),
     ]
     app.add_middleware(Sessions)

@@ -1,5 +1,6 @@
 """The exchange with other departments as officers see it: who is connected, what came, what differs. （第二十九条）"""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sqladmin import BaseView, expose
@@ -13,6 +14,7 @@ from admin.base import BASE, ConsoleView, Form, Menu, Related, call
 from admin.reading import reading, who
 from models.exchange import ExchangeBatch, ExchangeBody, ExchangeFact, FactKind
 from models.officers import ActingOfficer
+from models.projects import SubsidyProject
 from policies.clock import today
 from policies.lifecycles import Ask
 from policies.permissions import Permission as P
@@ -34,6 +36,11 @@ def _switch(enabled: bool) -> Any:
         return exchange.switch(session, body, by=by, enabled=enabled, reason=reason)
 
     return run
+
+
+def _sectors(session: Session, by: ActingOfficer, record: Any) -> Sequence[tuple[str, str]]:
+    found = session.exec(select(SubsidyProject.sector).distinct().order_by(SubsidyProject.sector))
+    return [(name, name) for name in found]
 
 
 class ExchangeView(BaseView):
@@ -134,6 +141,20 @@ class ExchangeBodyView(ConsoleView, model=ExchangeBody):
             consequence="按现有密钥恢复接收该部门的批次。",
             on_record=True,
             where=(col(ExchangeBody.enabled).is_(False), col(ExchangeBody.key_set_at).is_not(None)),
+        ),
+        Form(
+            "agree",
+            "协同约定",
+            P.EXCHANGE_KEEP,
+            call("application_exchange", "agree"),
+            (
+                Ask("line", "主管领域", "choice", help="只接收该领域项目的申请和审批结果（第十四条谁主管、谁审批）"),
+                Ask("counts", "部门系统的审批视同本部门初审", "checkbox", required=False),
+                Ask("document", "约定文件", "text", help="文号和名称"),
+            ),
+            (("line", _sectors),),
+            consequence="负责人审核、主管部门审批和公示不省略；约定立即生效，此后的批次按新约定办理（第十四条第二项）。",
+            on_record=True,
         ),
     )
 

@@ -77,20 +77,20 @@ FAILURES = Failures()
 
 async def _batches(request: Request) -> tuple[int, dict[str, Any]]:
     """Receive a batch."""
-    caller = await _admitted(request)
-    content = await _content(request)
+    caller = await admitted(request)
+    content = await content_of(request)
     envelope, rest = await anyio.to_thread.run_sync(read_envelope, content)
 
     def work(session: Session) -> tuple[int, dict[str, Any]]:
         batch, fresh = exchange.receive(session, caller, envelope, rest)
         return (202 if fresh else 200), exchange.receipt_of(batch, batch.missing)
 
-    return await _do(work)
+    return await doing(work)
 
 
 async def _batch(request: Request) -> tuple[int, dict[str, Any]]:
     """Tell what became of a batch."""
-    caller = await _admitted(request)
+    caller = await admitted(request)
     number = request.path_params["number"]
     if not NUMBER.fullmatch(number):
         raise NotFound
@@ -101,22 +101,22 @@ async def _batch(request: Request) -> tuple[int, dict[str, Any]]:
             raise NotFound
         return 200, exchange.receipt_of(batch, exchange.missing(session, caller.id))
 
-    return await _do(work)
+    return await doing(work)
 
 
 async def _state(request: Request) -> tuple[int, dict[str, Any]]:
     """Tell the last number, what is missing before it, and what the body may tell."""
-    caller = await _admitted(request)
+    caller = await admitted(request)
 
     def work(session: Session) -> tuple[int, dict[str, Any]]:
         gaps = exchange.missing(session, caller.id)
         told = {"body": caller.code, "last_number": caller.last_number, "missing": gaps, "kinds": sorted(caller.kinds)}
         return 200, told
 
-    return await _do(work)
+    return await doing(work)
 
 
-async def _admitted(request: Request) -> Caller:
+async def admitted(request: Request) -> Caller:
     """Return who asks, by the signed head. Raises SignatureWrong, InterfaceOff, TooOften."""
     address = origin_of(request).address
     FAILURES.require(address)
@@ -127,13 +127,13 @@ async def _admitted(request: Request) -> Caller:
             raise SignatureWrong
         head = Head(values[BODY], values[TIMESTAMP], values[NONCE], values[DIGEST])
         signed = (request.method, request.url.path, head, values[HEADER])
-        return await _do(lambda session: exchange.admit(session, *signed))
+        return await doing(lambda session: exchange.admit(session, *signed))
     except SignatureWrong:
         FAILURES.note(address)
         raise
 
 
-async def _content(request: Request) -> bytes:
+async def content_of(request: Request) -> bytes:
     """Return the bytes that the signature speaks of. Raises TooBig, DigestWrong."""
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit() and len(length) < 12) or int(length) > MAX_BYTES:
@@ -149,7 +149,9 @@ async def _content(request: Request) -> bytes:
     return found
 
 
-async def _do(work: Callable[[Session], Any]) -> Any:
+async def doing(work: Callable[[Session], Any]) -> Any:
+    """Run what a request asks for in one transaction of the interface's principal, off the event loop."""
+
     def run() -> Any:
         with transaction(exchange.principal()) as session:
             return work(session)
@@ -157,7 +159,7 @@ async def _do(work: Callable[[Session], Any]) -> Any:
     return await anyio.to_thread.run_sync(run)
 
 
-def _answered(handler: Callable[[Request], Awaitable[tuple[int, dict[str, Any]]]]) -> Callable[[Request], Any]:
+def answered(handler: Callable[[Request], Awaitable[tuple[int, dict[str, Any]]]]) -> Callable[[Request], Any]:
     """Return the handler as a route: JSON whatever happens."""
 
     async def answer(request: Request) -> Response:
@@ -182,7 +184,7 @@ def _refused(refusal: Refused) -> Response:
 
 
 EXCHANGE_ROUTES = (
-    Route(BATCHES, _answered(_batches), methods=["POST"]),
-    Route(f"{BATCHES}/{{number}}", _answered(_batch), methods=["GET"]),
-    Route(STATE, _answered(_state), methods=["GET"]),
+    Route(BATCHES, answered(_batches), methods=["POST"]),
+    Route(f"{BATCHES}/{{number}}", answered(_batch), methods=["GET"]),
+    Route(STATE, answered(_state), methods=["GET"]),
 )

@@ -31,6 +31,9 @@ SIGNED: dict[str, str] = {
     "/exchange/v1/batches": "接收共享部门的批次",
     "/exchange/v1/batches/{number}": "共享部门查询回执",
     "/exchange/v1/state": "共享部门查询批次号",
+    "/exchange/v1/applications": "部门业务系统推送申请和审批结果",
+    "/exchange/v1/applications/{number}": "部门业务系统查询回执",
+    "/exchange/v1/results/{cursor}": "部门业务系统读取审核和发放结果",
 }
 """Routes of other departments' systems: no session, every request signed with the body's key. （第二十九条）"""
 

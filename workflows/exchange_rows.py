@@ -59,7 +59,9 @@ class Envelope:
     digest: str
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
+    """One mistake of one row: its field, and what is wrong, never the value."""
+
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
         self.field, self.problem = field, problem
@@ -69,14 +71,14 @@ def read_envelope(content: bytes) -> tuple[Envelope, bytes]:
     """Return the envelope and the bytes of the rows; what they declare is what there is. Raises BatchWrong."""
     head, _, rest = content.partition(b"\n")
     try:
-        said = _object(head)
+        said = an_object(head)
         if set(said) - ENVELOPE:
-            raise _Wrong("", "首行含有未定义的字段")
+            raise Wrong("", "首行含有未定义的字段")
         number, rows = _whole(said, "number", 1, HIGHEST), _whole(said, "rows", 1, MAX_ROWS)
-        body, digest = _words(said, "body"), _words(said, "digest").lower()
+        body, digest = words_of(said, "body"), words_of(said, "digest").lower()
         if digest != sha256(rest).hexdigest():
-            raise _Wrong("digest", "与首行之后内容的 SHA-256 不符")
-    except _Wrong as wrong:
+            raise Wrong("digest", "与首行之后内容的 SHA-256 不符")
+    except Wrong as wrong:
         raise BatchWrong([Problem(0, wrong.field, wrong.problem)]) from wrong
     return Envelope(body, number, rows, digest), rest
 
@@ -102,8 +104,8 @@ def _staged(
     seal = ring().seal
     for place, line in enumerate(lines, start=1):
         try:
-            row = _row(_object(line), kinds, today)
-        except _Wrong as wrong:
+            row = _row(an_object(line), kinds, today)
+        except Wrong as wrong:
             problems.append(Problem(place, wrong.field, wrong.problem))
             continue
         name, number = row.pop("name"), row.pop("id_number")
@@ -118,34 +120,34 @@ def _staged(
 
 def _row(said: dict[str, Any], kinds: frozenset[str], today: date) -> dict[str, Any]:
     if set(said) - FIELDS:
-        raise _Wrong("", "含有未定义的字段")
-    kind = _words(said, "kind")
+        raise Wrong("", "含有未定义的字段")
+    kind = words_of(said, "kind")
     if kind not in kinds:
-        raise _Wrong("kind", "不是本部门可提供的信息种类")
+        raise Wrong("kind", "不是本部门可提供的信息种类")
     try:
-        number = a_number(_words(said, "id_number"), today).number
-        name = _words(said, "name", required=False)
+        number = a_number(words_of(said, "id_number"), today).number
+        name = words_of(said, "name", required=False)
         row = {
             "id_number": number,
             "name": a_name(name) if name else "",
             "kind": kind,
-            "as_of": _day(said, "as_of", required=True),
-            "number": a_text(_words(said, "number", required=False), "number", 60),
-            "level": a_text(_words(said, "level", required=False), "level", 60),
+            "as_of": day_of(said, "as_of", required=True),
+            "number": a_text(words_of(said, "number", required=False), "number", 60),
+            "level": a_text(words_of(said, "level", required=False), "level", 60),
             "quantity": None,
             "state": "",
-            "died_on": _day(said, "died_on"),
-            "valid_from": _day(said, "valid_from"),
-            "valid_to": _day(said, "valid_to"),
+            "died_on": day_of(said, "died_on"),
+            "valid_from": day_of(said, "valid_from"),
+            "valid_to": day_of(said, "valid_to"),
             "ended": _flag(said),
         }
     except FieldWrong as wrong:
         named = {"身份证号": "id_number", "姓名": "name"}.get(wrong.fields["field"], wrong.fields["field"])
-        raise _Wrong(named, wrong.fields["problem"]) from wrong
+        raise Wrong(named, wrong.fields["problem"]) from wrong
     if str(row["as_of"]) > today.isoformat():
-        raise _Wrong("as_of", "晚于今天")
+        raise Wrong("as_of", "晚于今天")
     if row["valid_from"] and row["valid_to"] and str(row["valid_to"]) < str(row["valid_from"]):
-        raise _Wrong("valid_to", "早于有效期起")
+        raise Wrong("valid_to", "早于有效期起")
     return row | _of_kind(FactKind(kind), said, row)
 
 
@@ -153,32 +155,33 @@ def _of_kind(kind: FactKind, said: dict[str, Any], row: dict[str, Any]) -> dict[
     """Return what only some kinds say: the quantity of an asset, the state of a person."""
     for field, fits in (("quantity", kind in QUANTITIES), ("state", kind in STATES), ("died_on", kind in STATES)):
         if said.get(field) is not None and not fits:
-            raise _Wrong(field, "该信息种类不含此项")
+            raise Wrong(field, "该信息种类不含此项")
     if kind in QUANTITIES:
         return {"quantity": _quantity(said, row["ended"])}
     if kind not in STATES:
         return {}
-    state = _words(said, "state", required=kind == FactKind.PERSON) or "dead"
+    state = words_of(said, "state", required=kind == FactKind.PERSON) or "dead"
     if state not in ("alive", "dead") or (kind == FactKind.DEATH and state != "dead"):
-        raise _Wrong("state", "只能是 alive 或 dead，死亡信息只能是 dead")
+        raise Wrong("state", "只能是 alive 或 dead，死亡信息只能是 dead")
     if row["died_on"] and (state != "dead" or row["died_on"] > row["as_of"]):
-        raise _Wrong("died_on", "与人员状态或数据日期矛盾")
+        raise Wrong("died_on", "与人员状态或数据日期矛盾")
     return {"state": state}
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def an_object(line: bytes) -> dict[str, Any]:
+    """Return the object of a line, each key once. Raises Wrong."""
     if len(line) > MAX_LINE:
-        raise _Wrong("", f"超过 {MAX_LINE} 字节")
+        raise Wrong("", f"超过 {MAX_LINE} 字节")
     try:
         said = json.loads(
             line.decode(), parse_int=_integer, parse_float=_decimal, parse_constant=_constant, object_pairs_hook=_once
         )
     except UnicodeDecodeError as wrong:
-        raise _Wrong("", "不是 UTF-8 编码") from wrong
+        raise Wrong("", "不是 UTF-8 编码") from wrong
     except (ValueError, RecursionError) as wrong:
-        raise _Wrong("", "不是有效的 JSON 对象") from wrong
+        raise Wrong("", "不是有效的 JSON 对象") from wrong
     if not isinstance(said, dict):
-        raise _Wrong("", "不是 JSON 对象")
+        raise Wrong("", "不是 JSON 对象")
     return said
 
 
@@ -209,35 +212,37 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _whole(said: dict[str, Any], field: str, least: int, most: int) -> int:
     value = said.get(field)
     if type(value) is not int or not least <= value <= most:
-        raise _Wrong(field, f"须为 {least} 到 {most} 的整数")
+        raise Wrong(field, f"须为 {least} 到 {most} 的整数")
     return value
 
 
-def _words(said: dict[str, Any], field: str, *, required: bool = True) -> str:
+def words_of(said: dict[str, Any], field: str, *, required: bool = True) -> str:
+    """Return the words of a field. Raises Wrong."""
     value = said.get(field)
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value.strip()):
-        raise _Wrong(field, "没有填写" if value is None or value == "" else "须为文字")
+        raise Wrong(field, "没有填写" if value is None or value == "" else "须为文字")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise _Wrong(field, "含有无效字符")
+        raise Wrong(field, "含有无效字符")
     return value
 
 
-def _day(said: dict[str, Any], field: str, *, required: bool = False) -> str | None:
-    text = _words(said, field, required=required)
+def day_of(said: dict[str, Any], field: str, *, required: bool = False) -> str | None:
+    """Return the day of a field, as it is written. Raises Wrong."""
+    text = words_of(said, field, required=required)
     if not text:
         return None
     day = a_day(text if len(text) == len("2024-05-01") else "", field)
     if not EARLIEST <= day <= LATEST:
-        raise _Wrong(field, "不在允许的年份内")
+        raise Wrong(field, "不在允许的年份内")
     return day.isoformat()
 
 
 def _flag(said: dict[str, Any]) -> bool:
     value = said.get("ended", False)
     if not isinstance(value, bool):
-        raise _Wrong("ended", "须为 true 或 false")
+        raise Wrong("ended", "须为 true 或 false")
     return value
 
 
@@ -248,7 +253,7 @@ def _quantity(said: dict[str, Any], ended: bool) -> str:
         or not isinstance(value, int | Decimal | str)
         or (isinstance(value, str) and len(value) > MOST_DIGITS)
     ):
-        raise _Wrong("quantity", "须为数字，最多三位小数")
+        raise Wrong("quantity", "须为数字，最多三位小数")
     if ended and str(value) in ("0", "0.0", "0.00", "0.000"):
         return "0"
     return str(a_quantity(value, "quantity"))
