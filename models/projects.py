@@ -33,6 +33,15 @@ class NoticeStage(Labelled):
     ELIGIBILITY = "eligibility", "资格公示"
 
 
+class StandardStatus(Labelled):
+    """The life of one dated standard: proposed by a clerk, in force once its reviewer has confirmed it."""
+
+    PROPOSED = "proposed", "待审核"
+    IN_FORCE = "in_force", "执行中"
+    ENDED = "ended", "已定止期"
+    DISCARDED = "discarded", "未执行"
+
+
 class SubsidyProject(Table, table=True):
     """One subsidy of the catalogue, owned by the division whose policy it is."""
 
@@ -88,7 +97,14 @@ class ProjectVersion(Table, table=True):
     effective_on: date = column("生效日期")
     made_at: datetime = moment("形成时间", ..., nullable=False)
 
-    __table_args__ = (sa.UniqueConstraint("project_id", "number"),)
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "number"),
+        sa.Index(
+            "ix_project_versions_exclusions",
+            sa.text("(definition -> 'exclusions') jsonb_path_ops"),
+            postgresql_using="gin",
+        ),
+    )
 
 
 class ProjectStandard(Table, table=True):
@@ -105,6 +121,17 @@ class ProjectStandard(Table, table=True):
     valid_from: date = column("执行起")
     valid_to: date | None = column("执行止", None, nullable=True)
     document: str = column("政策文件", "")
+    grade: str = column("档次", "", server_default="", help="A 类、B 类等；不分档的为空")
+    status: StandardStatus = column(
+        "状态", StandardStatus.IN_FORCE, sa_type=enum_type(StandardStatus), server_default="in_force"
+    )
+    basis: str = column("依据", "", server_default="", help="申请表编号，或拟定时的说明")
+    sector: str = column("主管领域", "", server_default="", help="由数据库按项目填写")
+    project_name: str = column("补贴项目名称", "", server_default="", help="由数据库按项目填写")
+    version: int = column("版本", 1, server_default="1")
+    arrived_at: datetime | None = moment("到达时间")
+
+    __table_args__ = (sa.Index("ix_project_standards_status", "division_code", "status"),)
 
 
 class NoticePeriod(Table, table=True):

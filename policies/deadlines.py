@@ -29,6 +29,17 @@ class Interval:
     valid_from: date = IN_FORCE
 
 
+@dataclass(frozen=True)
+class Every:
+    """How often something must be done anew, in days."""
+
+    code: str
+    days: int
+    starts: str
+    article: str
+    valid_from: date = IN_FORCE
+
+
 TOWNSHIP_NOTICE = Deadline("township_notice", 5, "清册生成", "第十六条第三项")
 DEPARTMENT_REVIEW = Deadline("department_review", 2, "乡镇上报", "第十七条")
 FINANCE_REVIEW = Deadline("finance_review", 2, "主管部门审核通过", "第十七条")
@@ -64,6 +75,9 @@ ANNUAL_LIST = Yearly("annual_list", (10, 1), (12, 31), 20, "第六条")
 
 HOUSEHOLD_REVIEW = Interval("household_review", 12, "上次复核", "第十一条")
 """The regulation says 定期 without a number; a year is the platform's, local rules may be stricter （第三十六条）."""
+
+RECONCILIATION = Every("reconciliation", 31, "上次对账", "第二十二条")
+"""The regulation says 定期 without a number; a month is the platform's, local rules may be stricter （第三十六条）."""
 
 
 @dataclass(frozen=True)

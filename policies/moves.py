@@ -15,9 +15,10 @@ from sqlmodel import Session
 from models.base import Table, county_of
 from models.events import DeskHolder
 from models.officers import ActingOfficer
-from policies.clock import now, today
+from policies.clock import now
 from policies.interests import judges, require_disinterested
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
+from policies.limits import due_for, dues_of, require_days
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotAllowed, Refused, SamePersonTwice
 from policies.working_days import add_working_days, working_days_left
@@ -54,7 +55,7 @@ def begin(
     lifecycle = LIFECYCLES[type(record)]
     limit = lifecycle.due(fields.status)
     if limit and hasattr(fields, "due_on"):
-        fields.due_on = add_working_days(session, moment.date(), limit.working_days)
+        fields.due_on = due_for(session, limit, fields, moment.date())
     session.add(record)
     session.flush()
     hold_desk(session, record, desk, by, lifecycle.noun)
@@ -141,7 +142,7 @@ def _next_values(session: Session, fields: Any, lifecycle: Lifecycle, step: Step
         return values | {"due_on": _former_due(session, fields, lifecycle), "arrived_at": moment}
     if limit is not None and limit is former and step.forward:  # one organisation, one clock
         return values
-    due = add_working_days(session, moment.date(), limit.working_days) if limit else None
+    due = due_for(session, limit, fields, moment.date()) if limit else None
     return values | {"due_on": due, "arrived_at": moment}
 
 
@@ -290,12 +291,12 @@ def begin_many(
 
 
 MANY = """
-with moved as (
-    update {table} set status = :target{version}{deadline}
-    where id = any (:ids) and status = :source{home}
-    returning id, division_code
+with {given}moved as (
+    update {table} t set status = :target{version}{sets}{source}
+    where t.id = any (:ids) and t.status = :source{home}{joined}
+    returning t.id, t.division_code{due}
 )
-select id, division_code from moved
+select * from moved
 """
 
 
@@ -324,23 +325,20 @@ def move_many(
         require_desk(step, by)
         if judges(step):
             require_disinterested(session, lifecycle.noun, ids, by=by, title=lifecycle.title, step=step.label)
-        limit = lifecycle.due(step.target)
+        dues = dues_of(str(model.__tablename__), lifecycle.due(step.target), moment.date(), columns.keys())
         statement = MANY.format(
             table=model.__tablename__,
-            version=", version = version + 1" if "version" in columns else "",
-            deadline=", due_on = :due, arrived_at = :moment" if "due_on" in columns else "",
-            home=" and division_code = :home" if step.desk is not None and step.desk.home else "",
+            version=", version = t.version + 1" if "version" in columns else "",
+            home=" and t.division_code = :home" if step.desk is not None and step.desk.home else "",
+            due=", t.due_on" if dues.source else "",
+            **{name: getattr(dues, name) for name in ("given", "sets", "source", "joined")},
         )
-        due = add_working_days(session, today(session), limit.working_days) if limit else None
-        arguments: dict[str, Any] = {
-            "target": step.target,
-            "source": step.source,
-            "ids": list(ids),
-            "due": due,
-            "moment": moment,
-        }
+        arguments: dict[str, Any] = {"target": step.target, "source": step.source, "ids": list(ids)}
+        arguments |= dues.asked | ({"moment": moment} if dues.sets else {})
         arguments |= {"home": by.division_code} if step.desk is not None and step.desk.home else {}
         rows = session.execute(sa.text(statement), arguments).all()
+        if dues.source:
+            require_days(session, [row.due_on for row in rows])
         moved += len(rows)
         if events and rows:
             _write_events(session, lifecycle.noun, step, rows, by, moment, opinion, facts)

@@ -12,7 +12,7 @@ OPENING = time(9, 0)
 
 
 class CalendarMissing(Refused):
-    """工作日历只维护到 {until}，无法计算办理期限；请系统管理员导入新一年的放假安排。"""
+    """工作日历只维护到 {until}，无法计算办理期限；请自治区财政厅经办岗在“工作日历”中导入新一年的放假安排。"""
 
 
 def add_working_days(session: Session, start: date, days: int) -> date:
@@ -25,9 +25,13 @@ def add_working_days(session: Session, start: date, days: int) -> date:
         {"start": start, "skip": max(days, 1) - 1},
     ).scalar_one_or_none()
     if day is None:
-        until = session.execute(text("select max(day) from calendar_days")).scalar_one_or_none()
-        raise CalendarMissing(until=until or "（空）")
+        raise CalendarMissing(until=calendar_end(session))
     return day
+
+
+def calendar_end(session: Session) -> str:
+    """Return the last day that the calendar knows, for people."""
+    return str(session.execute(text("select max(day) from calendar_days")).scalar_one_or_none() or "（空）")
 
 
 def working_days_left(session: Session, since: date, due_on: date) -> int:

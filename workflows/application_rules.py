@@ -172,7 +172,7 @@ def person_of_application(session: Session, application: Application) -> Member:
 
 STANDARDS = sa.text(
     "select division_code, standard_yuan from project_standards where project_id = :project"
-    " and valid_from <= :day and (valid_to is null or valid_to >= :day)"
+    " and status in ('in_force', 'ended') and valid_from <= :day and (valid_to is null or valid_to >= :day)"
     " and division_code in (:township, :county, left(:county, 4) || '00000000', '150000000000')"
     " order by division_code desc, standard_yuan"
 )

@@ -95,7 +95,7 @@ STANDARDS = sa.text(
         s.document
     from project_standards s join divisions d on d.code = s.division_code
     where s.project_id = :project and s.division_code = any (:divisions)
-        and (s.valid_to is null or s.valid_to >= :day)
+        and s.status in ('in_force', 'ended') and (s.valid_to is null or s.valid_to >= :day)
     order by s.division_code, s.valid_from, 3, s.standard_yuan
     """
 )

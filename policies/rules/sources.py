@@ -14,7 +14,7 @@ with r as materialized (
     left join subsidy_projects p on p.id = ro.project_id
     left join lateral (
         select ps.standard_yuan from project_standards ps
-        where ps.project_id = ro.project_id
+        where ps.project_id = ro.project_id and ps.status in ('in_force', 'ended')
             and ps.division_code in (ro.division_code, ro.county_code, left(ro.county_code, 4) || '00000000',
                                      '150000000000')
             and ps.valid_from <= ro.period_end and (ps.valid_to is null or ps.valid_to >= ro.period_start)

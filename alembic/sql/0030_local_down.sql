@@ -1,0 +1,16 @@
+drop function apply_calendar(bigint);
+drop trigger calendar_versions_guarded on calendar_versions;
+drop function guard_calendar_version();
+drop sequence calendar_version_numbers;
+drop function tell_local_rule(bigint, text, timestamptz);
+drop function due_day(text, integer, text, date, text[], bigint, bigint);
+drop function local_value(text, text, date, boolean);
+drop trigger local_rules_no_truncate on local_rules;
+drop trigger local_rules_guarded on local_rules;
+drop function guard_local_rule();
+drop sequence local_rule_numbers;
+grant delete on project_standards to yikatong_app;
+drop policy sector_scope on project_standards;
+drop trigger project_standards_no_truncate on project_standards;
+drop trigger project_standards_guarded on project_standards;
+drop function guard_standard();
