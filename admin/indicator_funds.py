@@ -31,7 +31,7 @@ class ProjectFundsView(MoneyPage):
     """项目可用指标。"""
 
     name, category, icon = "项目可用指标", Menu.MONEY, "fa-solid fa-coins"
-    menu_url = f"{BASE}/project-funds"
+    root_url = menu_url = f"{BASE}/project-funds"
 
     @expose("/project-funds", identity="project-funds")
     async def overview(self, request: Request) -> Response:
@@ -132,7 +132,7 @@ class BudgetLinksView(MoneyPage):
     """未对应预算项目。"""
 
     name, category, icon = "未对应预算项目", Menu.MONEY, "fa-solid fa-link"
-    menu_url = f"{BASE}/budget-links"
+    root_url = menu_url = f"{BASE}/budget-links"
 
     @expose("/budget-links", identity="budget-links")
     async def unmapped(self, request: Request) -> Response:
