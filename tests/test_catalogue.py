@@ -174,7 +174,7 @@ WAYS = {
     " session_switch sessions_mine",
     "across divisions: the verdict, masked evidence, never the row": "account_keepers colleagues duty_collisions"
     " entitlements_paid has_accounts"
-    " entitlements_rostered keepers_of own_indexes own_interest person_of",
+    " entitlements_rostered exclusions_met keepers_of own_indexes own_interest person_of",
     "the bank desk": "bank_questions",
     "searching inside the caller's range, ids only": "search_people",
     "the window: whose number it is, how many payments are elsewhere": "enquiry_persons payments_elsewhere",

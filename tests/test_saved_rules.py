@@ -188,4 +188,4 @@ class TestSavingRules:
     def test_the_seed_is_loaded_once(self, owner: Owner) -> None:
         with owner() as session:
             assert rules.seed_rules(session) == 0
-            assert session.execute(sa.text("select count(*) from warning_rules")).scalar_one() == 16
+            assert session.execute(sa.text("select count(*) from warning_rules")).scalar_one() == 17

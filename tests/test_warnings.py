@@ -87,7 +87,7 @@ class TestSeedRules:
         for number, (rule, _, _) in enumerate(CASES):
             assert rule in fired.get(2 * number + 1, []), f"case {number}: {rule} is silent"
             assert rule not in fired.get(2 * number + 2, []), f"case {number}: {rule} fires"
-        others = {"R04", "R05", "R06", "R24"}  # have tests of their own
+        others = {"R04", "R05", "R06", "R07", "R24"}  # have tests of their own
         assert {rule for rule, _, _ in CASES} | others == rules_of(session)
 
     def test_the_last_review_may_be_twelve_months_ago_and_no_more(self, session: Session, county: World) -> None:

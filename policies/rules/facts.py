@@ -10,7 +10,16 @@ from difflib import get_close_matches
 from models.base import Labelled
 from models.households import IdentityOutcome, MemberStatus
 from models.rosters import PayeeRelation
-from policies.rules.sources import HOUSEHOLD_AREA, MEMBER, OTHER_ROSTERS, PAID, SAME_ROSTER, SHARED_ACCOUNT, Source
+from policies.rules.sources import (
+    EXCLUDED,
+    HOUSEHOLD_AREA,
+    MEMBER,
+    OTHER_ROSTERS,
+    PAID,
+    SAME_ROSTER,
+    SHARED_ACCOUNT,
+    Source,
+)
 
 
 class Kind(Labelled):
@@ -80,6 +89,7 @@ ALL: tuple[Fact, ...] = (
     Fact("sector", "主管领域", TEXT, "r.sector"),
     Fact("sheet_kind", "清册样式", CHOICE, "r.sheet_kind", choices=SHEETS),
     Fact("policy_standard", "政策标准", MONEY, "r.policy_standard", note="所属期内执行的标准，未公布为缺失"),
+    Fact("own_formula", "金额按公式", BOOLEAN, "r.own_formula", note="项目自定金额公式，不是数量×补贴标准"),
     Fact("roster_lines", "清册笔数", NUMBER, "r.line_count"),
     Fact("roster_amount", "清册金额", MONEY, "r.amount_fen / 100.0"),
     # Identity: the police network check.
@@ -157,6 +167,15 @@ ALL: tuple[Fact, ...] = (
         note="同一发放权在全区任一旗县已发放",
     ),
     Fact("paid_in", "已发放旗县", TEXT, "paid.county", PAID),
+    Fact(
+        "excluded",
+        "互斥项目已有",
+        BOOLEAN,
+        "(excluded.line_id is not null)",
+        EXCLUDED,
+        note="同一人（或同一户、同一构成，由项目定）在本旗县所属期重叠的互斥项目清册中正常列支或已发放",
+    ),
+    Fact("exclusive_projects", "互斥项目", TEXT, "coalesce(excluded.projects, '')", EXCLUDED, note="没有为空文字"),
     Fact("today", "今天", DATE, "r.today", note="业务日期", moving=True),
     # fmt: on
 )

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 GATE = """
 with r as materialized (
     select ro.*, p.code as project_code, p.sheet_kind, s.standard_yuan as policy_standard,
-        cast(:today as date) as today
+        cast(:today as date) as today,
+        coalesce(replace(v.definition ->> 'formula', ' ', ''), '数量*补贴标准') <> '数量*补贴标准' as own_formula
     from rosters ro
     left join subsidy_projects p on p.id = ro.project_id
+    left join project_versions v on v.project_id = ro.project_id and v.number = ro.project_version
     left join lateral (
         select ps.standard_yuan from project_standards ps
         where ps.project_id = ro.project_id and ps.status in ('in_force', 'ended')
@@ -133,3 +135,8 @@ PAID = Source(
     where o.division_code = :division_code and o.roster_id = :roster_id
 )) paid on paid.entitlement_key = l.entitlement_key""",
 )
+
+EXCLUDED = Source(
+    "excluded", "left join exclusions_met(:division_code, :roster_id) excluded on excluded.line_id = l.id"
+)
+"""Projects of the county that exclude this one for the same person, household or component. （第十六条）"""
