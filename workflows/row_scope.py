@@ -22,7 +22,8 @@ from policies.refusals import Refused
 SECTORED = frozenset((
     "application_batches", "application_results", "applications", "qualification_lines", "qualification_notices",
     "qualification_objections", "qualifications", "roster_generations",
-    "allocation_plans", "catalogue_tasks", "policy_documents", "project_changes", "project_versions",
+    "allocation_plans", "catalogue_tasks", "policy_documents", "project_changes", "project_standards",
+    "project_versions",
     "bank_batches", "disbursements", "events", "failures", "import_rows", "jobs", "notices", "objections",
     "payment_orders", "project_flows", "refunds", "result_exceptions", "roster_imports", "roster_lines",
     "roster_substeps", "roster_warnings", "rosters", "subsidy_projects",
