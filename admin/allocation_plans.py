@@ -74,7 +74,7 @@ class AllocationFormView(MoneyPage):
 
     name, category, icon = "编制分配方案", Menu.MONEY, "fa-solid fa-table-list"
     permission = P.ALLOCATION_DRAFT
-    menu_url = FORM
+    root_url = menu_url = FORM
 
     @expose("/allocation-form", identity="allocation-form")
     async def form(self, request: Request) -> Response:

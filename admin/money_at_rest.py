@@ -37,7 +37,7 @@ class MoneyAtRestView(MoneyPage):
     """滞留资金。"""
 
     name, category, icon = "滞留资金", Menu.MONEY, "fa-solid fa-hourglass-half"
-    menu_url = f"{BASE}/money-at-rest"
+    root_url = menu_url = f"{BASE}/money-at-rest"
 
     @expose("/money-at-rest", identity="money-at-rest")
     async def overview(self, request: Request) -> Response:
