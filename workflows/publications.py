@@ -295,7 +295,7 @@ def _require_reason(step: str, field: str, reason: str) -> None:
 
 
 def published(session: Session, division_code: str, kind: PublicationKind, day: date) -> Sequence[Publication]:
-    """Return what the public of a division reads on a day: of its own and of those above it. （第八、二十五条）
+    """Return what the public of a division reads on a day: of its own and of those above it. （第八条）
 
     A text is read from the day it is published until the day it is replaced or withdrawn.
     """
