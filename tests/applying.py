@@ -59,7 +59,9 @@ def carried(session: Session, world: World, application: Application, status: Ap
         (ApplicationStatus.ON_NOTICE, lambda: applications.publish(session, application, by=world.department.clerk)),
         (ApplicationStatus.QUALIFIED, lambda: conclude(session, world, application)),
     )
-    for reached, step in way:
+    reached_by = [reached for reached, _ in way]
+    begun = reached_by.index(application.status) + 1 if application.status in reached_by else 0
+    for reached, step in way[begun:]:
         if application.status == status:
             break
         step()

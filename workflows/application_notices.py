@@ -107,8 +107,7 @@ def publish_these(
 
     Return None when none of them is approved any more. Raises NoticePeriodMissing.
     """
-    county = county_of(division_code)
-    days = notice_days(session, project, county)
+    days = notice_days(session, project, county_of(division_code))
     rows = list(
         session.scalars(
             sa.select(Application)
@@ -125,6 +124,24 @@ def publish_these(
     )
     if not rows:
         return None
+    notice = _frozen(session, project, division_code, rows, days)
+    chosen = [row.id or 0 for row in rows]
+    session.execute(
+        sa.text("update applications set notice_id = :notice where division_code = :division and id = any (:ids)"),
+        {"notice": notice.id, "division": division_code, "ids": chosen},
+    )
+    facts = {"notice": notice.number, "digest": notice.digest}
+    if move_many(session, Application, "publish", chosen, by=by, facts=facts) != len(chosen):
+        raise FasterColleague(title="所选的资格申请")
+    record_event(session, notice, "publish", by=by, label="资格公示", noun=NOUN, facts={"lines": len(rows)} | facts)
+    return notice
+
+
+def _frozen(
+    session: Session, project: SubsidyProject, division_code: str, rows: Sequence[Application], days: int
+) -> QualificationNotice:
+    """Keep what the public may read of the applications, for as many days as are set. （第十五条）"""
+    county = county_of(division_code)
     moment = now(session)
     end = ends_at(moment, days)
     township = session.get_one(Division, division_code).name
@@ -152,15 +169,6 @@ def publish_these(
     )
     session.add(notice)
     session.flush()
-    chosen = [row.id or 0 for row in rows]
-    session.execute(
-        sa.text("update applications set notice_id = :notice where division_code = :division and id = any (:ids)"),
-        {"notice": notice.id, "division": division_code, "ids": chosen},
-    )
-    facts = {"notice": notice.number, "digest": notice.digest}
-    if move_many(session, Application, "publish", chosen, by=by, facts=facts) != len(chosen):
-        raise FasterColleague(title="所选的资格申请")
-    record_event(session, notice, "publish", by=by, label="资格公示", noun=NOUN, facts={"lines": len(rows)} | facts)
     return notice
 
 

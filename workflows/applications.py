@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from models.applications import Application, ApplicationSource, ApplicationStatus
 from models.base import county_of
 from models.divisions import Division, Level
+from models.households import Member
 from models.officers import ActingOfficer, system_principal
 from models.organisations import OrganisationKind
 from models.projects import SubsidyProject
@@ -66,10 +67,27 @@ def enter(
     settled = rules.settle(session, project, definition, place, asked)
     rules.require_not_excluded(session, definition, member)
     rules.require_first(session, project, member, settled.component)
+    application = _newborn(session, project, member, place, settled, by)
+    application.evidence_count = len(evidence)
+    desk = Desk.TOWNSHIP_CLERK if application.source == ApplicationSource.TOWNSHIP else Desk.DEPARTMENT_CLERK
+    try:
+        with session.begin_nested():
+            begin(session, application, by=by, label="受理申请", desk=desk, facts={"amount_fen": settled.amount_fen})
+    except IntegrityError as twice:
+        raise AlreadyApplied from twice
+    attach(session, NOUN, application.id or 0, place, evidence, by=by)
+    session.flush()
+    return application
+
+
+def _newborn(
+    session: Session, project: SubsidyProject, member: Member, place: str, settled: Settled, by: ActingOfficer
+) -> Application:
+    """Return the application, not yet added: what its project's flow asks for is fixed now. （第二十四条）"""
     head, notice = rules.stages(session, project)
     source = ApplicationSource.TOWNSHIP if by.kind == OrganisationKind.TOWNSHIP else ApplicationSource.DEPARTMENT
     moment = now(session)
-    application = Application(
+    return Application(
         division_code=place,
         county_code=county_of(place),
         number=rules.next_number(session, "SQ", place),
@@ -84,22 +102,12 @@ def enter(
         member_name=member.name,
         village=rules.home_of(session, member).village,
         unit=rules.unit_of(project),
-        evidence_count=len(evidence),
         head_required=head,
         notice_required=notice,
         submitted_at=moment,
         status=ApplicationStatus.SUBMITTED if head else ApplicationStatus.ENDORSED,
         **_facts(settled),
     )
-    desk = Desk.TOWNSHIP_CLERK if source == ApplicationSource.TOWNSHIP else Desk.DEPARTMENT_CLERK
-    try:
-        with session.begin_nested():
-            begin(session, application, by=by, label="受理申请", desk=desk, facts={"amount_fen": settled.amount_fen})
-    except IntegrityError as twice:
-        raise AlreadyApplied from twice
-    attach(session, NOUN, application.id or 0, place, evidence, by=by)
-    session.flush()
-    return application
 
 
 def _place(session: Session, by: ActingOfficer, township: str) -> str:

@@ -42,7 +42,7 @@ APPLICATION_LIFECYCLE = Lifecycle(
         Step("publish", A.APPROVED, A.ON_NOTICE, P.APPLICATION_NOTICE, "公示", Desk.DEPARTMENT_CLERK, forward=False,
              consequence="只公示这一份申请；同一项目的多份申请请在列表上方点“整批公示”。公示内容从此固定（第十五条）。"),
         Step("qualify", A.ON_NOTICE, A.QUALIFIED, label="列入资格名册"),
-        Step("qualify", A.APPROVED, A.QUALIFIED, label="列入资格名册（流程不要求公示）", forward=False),
+        Step("qualify", A.APPROVED, A.QUALIFIED, label="列入资格名册（流程不要求公示）"),
         Step("resume", A.RETURNED, None, P.APPLICATION_ENTER, "再次提交", Desk.TOWNSHIP_CLERK, asks=(OPINION,),
              consequence="内容已补正的，由苏木乡镇负责人再次审核；未变的，回到退回的岗位。"),
         Step("withdraw", A.RETURNED, A.WITHDRAWN, P.APPLICATION_ENTER, "撤回", Desk.TOWNSHIP_CLERK,
