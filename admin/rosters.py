@@ -14,6 +14,7 @@ from models.failures import Failure
 from models.flows import RosterSubstep
 from models.notices import Notice, Objection, ObjectionStatus
 from models.officers import ActingOfficer
+from models.qualifications import RosterGeneration
 from models.rosters import LineState, Roster, RosterLine, RosterStatus
 from models.warnings import Light, RosterWarning
 from policies.lifecycles import Ask, Desk, Step
@@ -130,6 +131,15 @@ class RosterView(ConsoleView, model=Roster):
             ("name", "kind", "officer_name", "post", "note", "taken_at"),
             P.ROSTER_VIEW,
             order="-id",
+            together=True,
+        ),
+        Related(
+            "由名册造册",
+            RosterGeneration,
+            "roster_id",
+            ("received_at", "period", "line_count", "joined_count", "left_count", "skipped_count"),
+            P.ROSTER_VIEW,
+            link="roster-generation",
             together=True,
         ),
         Related(
