@@ -30,7 +30,8 @@ BEGIN = sa.text(
         and l.year = y.year and l.status = 'published' order by l.edition desc limit 1) u on true
     where d.code = any (:codes) and exists (select from subsidy_projects p
         where p.division_code in (d.code, left(d.code, 4) || '00000000', :region) and p.status = 'admitted'
-            and (p.policy_level in ('central', 'region') or p.policy_level = 'league' and d.level <> 'region'
+            and (p.policy_level in ('central', 'region')
+                or p.policy_level = 'league' and d.level <> 'region' and not d.region_direct_finance
                 or p.policy_level = 'county' and d.level = 'county')
             and not exists (select from annual_list_items i where i.list_id = b.id and i.project_id = p.id
                 and i.change <> 'dropped'))
@@ -49,7 +50,8 @@ FILL = sa.text(
     from annual_lists l join divisions d on d.code = l.division_code
     join subsidy_projects p on p.division_code in (d.code, left(d.code, 4) || '00000000', :region)
         and p.status = 'admitted' and (p.policy_level in ('central', 'region')
-            or p.policy_level = 'league' and d.level <> 'region' or p.policy_level = 'county' and d.level = 'county')
+            or p.policy_level = 'league' and d.level <> 'region' and not d.region_direct_finance
+            or p.policy_level = 'county' and d.level = 'county')
     where l.id = any (:ids)
     """
 )
