@@ -119,9 +119,12 @@ def an_account(session: Session, member: Member, *, number: str = "", **fields: 
 
 def a_project(
     session: Session, world: World, code: str = LAND, *, standard: str | None = "15.0000", notice_days: int | None = 7,
-    link: bool = True, county: str = "", listed: bool = True,
+    link: bool = True, county: str = "", listed: bool = True, also: tuple[int, ...] = (),
 ) -> SubsidyProject:  # fmt: skip
-    """Return a project of the catalogue, listed, with standard, notice period and budget link in the county (once)."""
+    """Return a project of the catalogue, listed, with standard, notice period and budget link in the county (once).
+
+    also: years whose lists are wanted beside those of the world.
+    """
     place = county or world.code
     project = session.exec(select(SubsidyProject).where(SubsidyProject.code == code)).one()
     keys = {"division_code": place, "project_id": project.id}
@@ -132,14 +135,14 @@ def a_project(
     if link and not _exists(session, ProjectLink, **keys):
         session.add(ProjectLink(**keys, pro_code=f"{place[:6]}24{code[-7:]:0>13}"))
     session.flush()
-    if listed and not _listed(session, place, project):
-        adopt_lists(session, [place], listed_years(session))
+    years = [*listed_years(session), *also]
+    if listed and not _listed(session, place, project, years):
+        adopt_lists(session, [place], years)
     return project
 
 
-def _listed(session: Session, county: str, project: SubsidyProject) -> bool:
+def _listed(session: Session, county: str, project: SubsidyProject, years: list[int]) -> bool:
     """Tell whether the county's lists of every year have the project."""
-    years = listed_years(session)
     asked = {"county": county, "project": project.id, "years": years}
     found = session.execute(
         sa.text(

@@ -10,10 +10,8 @@ from sqlmodel import Session
 from models.account_batches import AccountBatch, BatchKind, BatchSource, BatchStatus
 from models.accounts import Account, AccountStatus
 from models.allocation_plans import AllocationLine, AllocationPlan, AllocationStatus
-from models.annual_lists import AnnualList, AnnualListStatus
 from models.bank_batches import BankBatch, BankBatchStatus
 from models.bank_replies import BankReply, ReplyKind, ReplySource, ReplyStatus
-from models.catalogue_tasks import CatalogueTask, CatalogueTaskKind, CatalogueTaskStatus
 from models.crypto import id_index
 from models.delegations import Delegation, DelegationStatus
 from models.divisions import Level
@@ -24,7 +22,6 @@ from models.officers import ActingOfficer, Officer, Post, PostStatus, Role
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrderStatus
 from models.policy_changes import PolicyChange, PolicyChangeStatus
-from models.publications import Publication, PublicationKind, PublicationStatus
 from models.registry_changes import ChangeKind, ChangeStatus, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind, TaskStatus
 from models.rosters import RosterLine, RosterStatus
@@ -33,6 +30,7 @@ from models.virtual_members import VirtualMember, VirtualStatus
 from policies.clock import now, today
 from policies.lifecycles import Desk
 from tests.applying import a_qualification_in, an_application_in
+from tests.catalogue_records import a_catalogue_task_in, a_publication_in, an_annual_list_in
 from tests.factories import (
     LAND,
     PASSWORD,
@@ -227,18 +225,6 @@ def a_registry_task_in(session: Session, county: World, status: Any) -> Registry
     return task
 
 
-def a_catalogue_task_in(session: Session, county: World, status: Any) -> CatalogueTask:
-    number = next(NUMBERS)
-    task = CatalogueTask(
-        division_code=county.code, number=f"XD{number}", kind=CatalogueTaskKind.SELECT_LIST,
-        status=CatalogueTaskStatus(status), sector="" if status == "finance" else "农牧", subject="annual_list",
-        subject_id=number, detail="选择项目", found_on=today(session), arrived_at=now(session),
-    )  # fmt: skip
-    session.add(task)
-    session.flush()
-    return task
-
-
 def an_allocation_plan_in(session: Session, county: World, status: Any) -> AllocationPlan:
     number = next(NUMBERS)
     plan = AllocationPlan(
@@ -252,33 +238,6 @@ def an_allocation_plan_in(session: Session, county: World, status: Any) -> Alloc
     session.add(AllocationLine(**keys, target_code=county.code, target_name="旗", amount_fen=100))
     session.flush()
     return plan
-
-
-def an_annual_list_in(session: Session, county: World, status: Any) -> AnnualList:
-    number = next(NUMBERS)
-    record = AnnualList(
-        division_code=county.code, number=f"QD{number}", year=3000 + number, edition=1, title="清单",
-        status=AnnualListStatus(status), digest="x", arrived_at=now(session), published_at=now(session),
-    )  # fmt: skip
-    session.add(record)
-    session.flush()
-    return record
-
-
-def a_publication_in(session: Session, county: World, status: Any) -> Publication:
-    """A list of the finance bureau, or a policy of the 农牧 department, by the status."""
-    number = next(NUMBERS)
-    finance = str(status).startswith("finance")
-    record = Publication(
-        division_code=county.code, number=f"GK{number}",
-        kind=PublicationKind.LIST if finance else PublicationKind.POLICY,
-        title="公开", sector="" if finance else "农牧", list_id=number if finance else None,
-        project_id=None if finance else number, year=3000 + number, status=PublicationStatus(status), content={},
-        digest="x", contact="某", telephone="0476", arrived_at=now(session),
-    )  # fmt: skip
-    session.add(record)
-    session.flush()
-    return record
 
 
 def a_household_review_in(session: Session, county: World, status: Any) -> HouseholdReview:

@@ -13,7 +13,7 @@ from models.annual_lists import AnnualList
 from models.publications import Publication, PublicationStatus
 from tests.console import ConsoleServer, running
 from tests.factories import World, a_project, key
-from tests.test_annual_lists import next_year, published
+from tests.listing import next_year, published
 from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
 from tests.test_registry_console import BASE, post
 

@@ -35,7 +35,6 @@ from workflows import imports
 from workflows.files import content_of
 from workflows.import_rows import stage
 from workflows.jobs import cancel, follow
-from workflows.list_adoption import adopt_lists
 
 DOCS = Path(__file__).parent.parent / "docs" / "workbooks.md"
 
@@ -103,10 +102,9 @@ def _settle(session: Session, world: World) -> tuple[People, SubsidyProject]:
     )
     elsewhere = _person(session, world, "陈桂春", township=world.second_township.division_code)
     stranger = Person("赵无名", factories.an_id_number(), factories.a_card_number())
-    adopt_lists(session, [world.code], [2027])
     member = session.exec(select(factories.Member).where(factories.Member.name == "王建国")).one()
     factories.an_asset(session, session.get_one(factories.Household, member.household_id), "30")
-    return People(known, stranger, elsewhere), factories.a_project(session, world)
+    return People(known, stranger, elsewhere), factories.a_project(session, world, also=(2027,))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from policies.moves import OtherDivision
 from policies.refusals import NotAllowed, ReasonMissing, SamePersonTwice, StepNotPossible
 from tests.conftest import As, Owner
 from tests.factories import COUNTY, LAND, LEAGUE, REGION, Office, World, a_project
-from tests.test_annual_lists import next_year, published
+from tests.listing import next_year, published
 from tests.world import _officer, key
 from workflows import publications
 from workflows.annual_lists import latest
