@@ -115,8 +115,11 @@ PARTS = (
         Q("payee", "收款人", "choice", True, labelled(PayeeMode)),
         Q("heir_allowed", "可转录给继承人", YES_NO, help="第十六条第一项"),
         Q("guardian_allowed", "可由监护人代收", YES_NO),
-        *(Q(f"public.{name}", f"{title}公示", "choice", options=PUBLIC) for name, title in PUBLIC_TITLES.items()),
-    ), help="按规定不予公开的信息选“不公开”（第十五条）；不选的，姓名脱敏公开，其他公开。"),
+        *(
+            Q(f"public.{name}", f"{title}公示", "choice", options=PUBLIC[1:] if name == "id_number" else PUBLIC)
+            for name, title in PUBLIC_TITLES.items()
+        ),
+    ), help="按规定不予公开的信息选“不公开”（第十五条）；不选的，姓名脱敏公开，身份证号不公开，其他公开。"),
     Part("exclusions", "八、互斥项目", (
         Q("exclusions_note", "互斥说明", width="wide"),
     ), Grid("exclusions", "互斥项目", (

@@ -121,11 +121,18 @@ def _field(row: Mapping[str, str]) -> Fact:
 
 
 def _payees(one: Definition) -> tuple[Fact, ...]:
-    shown = tuple(Fact(f"{title}公示", one.publicness(name).label) for name, title in PUBLIC_TITLES.items())
+    shown = tuple(Fact(f"{title}公示", _public(one, name).label) for name, title in PUBLIC_TITLES.items())
     return (
         Fact("收款人", PayeeMode(one.payee).label), Fact("转录给继承人", _yes(one.heir_allowed, "可以", "不可以")),
         Fact("监护人代收", _yes(one.guardian_allowed, "可以", "不可以")), *shown,
     )  # fmt: skip
+
+
+def _public(one: Definition, name: str) -> Publicness:
+    """Return how a notice shows a fixed column: an ID number never in full, and only where the project says so."""
+    if name != "id_number":
+        return one.publicness(name)
+    return Publicness.MASKED if one.public.get(name, Publicness.HIDDEN) != Publicness.HIDDEN else Publicness.HIDDEN
 
 
 def differences(old: Definition | None, new: Definition, divisions: Mapping[str, str]) -> list[Difference]:

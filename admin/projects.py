@@ -9,13 +9,13 @@ from starlette.requests import Request
 from admin.base import ConsoleView, Form, Menu, Related, call, division_names
 from admin.project_changes import REASON, drafters
 from admin.project_shown import differences, readable, sections
+from models.base import REGION_CODE
 from models.divisions import Level
 from models.officers import ActingOfficer
 from models.project_changes import PolicyDocument, ProjectChange, ProjectChangeKind
 from models.projects import (
     NoticePeriod,
     NoticeStage,
-    PolicyLevel,
     ProjectLink,
     ProjectStandard,
     ProjectStatus,
@@ -45,10 +45,10 @@ ASKED = (
      "停用的项目重新入库：按停用前的内容填写申请表，逐级办理（第七条）。"),
 )  # fmt: skip
 WAYS = (
-    ("", Level.REGION, (PolicyLevel.CENTRAL, PolicyLevel.REGION)),
-    ("-local", Level.COUNTY, (PolicyLevel.LEAGUE, PolicyLevel.COUNTY)),
+    ("", Level.REGION, SubsidyProject.division_code == REGION_CODE),
+    ("-local", Level.COUNTY, SubsidyProject.division_code != REGION_CODE),
 )
-"""Who fills in the form for which levels of policy: 7(二) and 7(三)."""
+"""Who fills in the form for whose projects: 7(二) and 7(三)."""
 
 
 def draft_forms() -> tuple[Form, ...]:
@@ -57,9 +57,9 @@ def draft_forms() -> tuple[Form, ...]:
         Form(
             slug + suffix, label, P.PROJECT_CHANGE_DRAFT, _draft_of(kind), asks, consequence=consequence,
             on_record=True, statuses=(status,), seats=_at(level),
-            where=(SubsidyProject.policy_level.in_(levels),), group="项目申请",  # type: ignore[attr-defined]
+            where=(owned,), group="项目申请",
         )
-        for suffix, level, levels in WAYS
+        for suffix, level, owned in WAYS
         for slug, kind, label, status, asks, consequence in ASKED
     )  # fmt: skip
 

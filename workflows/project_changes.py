@@ -4,7 +4,6 @@ The only caller of `admit_version` and `amend_version`: PostgreSQL lets the libr
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -13,11 +12,11 @@ from models.catalogue_tasks import CatalogueTaskKind
 from models.divisions import Division
 from models.officers import ActingOfficer
 from models.project_changes import ProjectChange, ProjectChangeKind, ProjectChangeStatus
-from models.projects import ProjectStandard, ProjectStatus, SubsidyProject
+from models.projects import ProjectStatus, SubsidyProject
 from models.publications import SHOWN, Publication
 from models.registry_changes import DocumentKind
 from policies.clock import now, today
-from policies.definitions import Definition, digest_of, parse, stored
+from policies.definitions import digest_of, parse, stored
 from policies.enforcement import allow
 from policies.moves import move
 from policies.permissions import Permission
@@ -43,6 +42,7 @@ from workflows.project_drafts import (
 from workflows.project_rules import mistakes_of
 from workflows.project_sheets import read
 from workflows.project_versions import admit_version, amend_version
+from workflows.standards import put_in_force
 
 __all__ = [
     "AlreadyStopped", "CodeTaken", "CodeWrong", "NotAsked", "NotStopped", "OtherLevel", "draft", "mistakes_of", "save",
@@ -193,21 +193,9 @@ def _enter(session: Session, change: ProjectChange, project: SubsidyProject | No
         amend_version(session, project, definition, basis=change.number, effective_on=day)
     change.effective_at = now(session)
     session.flush()
-    _standards(session, project, definition, change.number)
+    put_in_force(session, project, definition.standards, basis=change.number)
     keep_documents(session, change, project, definition)
     publications.raise_stale(session, project, by=by)
-
-
-def _standards(session: Session, project: SubsidyProject, definition: Definition, basis: str) -> None:
-    """Put the standards of a version in force that aren't yet. （第八条）"""
-    for row in definition.standards:
-        day, until = date.fromisoformat(row.valid_from), date.fromisoformat(row.valid_to) if row.valid_to else None
-        session.add(
-            ProjectStandard(
-                division_code=row.division_code, project_id=project.id or 0, standard_yuan=row.yuan, valid_from=day,
-                valid_to=until, document=row.document or basis,
-            )
-        )  # fmt: skip
 
 
 def _stop(session: Session, change: ProjectChange, project: SubsidyProject | None, by: ActingOfficer) -> None:

@@ -77,10 +77,11 @@ def owner_of(level: PolicyLevel, division_code: str) -> str:
 def require_level(level: PolicyLevel, by: ActingOfficer, division_code: str = "") -> None:
     """Let the region's departments fill in for the centre and the region, a county's for itself and its league.
 
+    division_code: the owner of a project that exists; what the region owns is its department's, whatever its level.
     （第七条第二项、第三项） Raises OtherLevel.
     """
-    regional = level in REGIONAL
-    own = not division_code or division_code == owner_of(level, by.division_code)
+    regional = division_code == REGION_CODE if division_code else level in REGIONAL
+    own = regional or not division_code or division_code == owner_of(level, by.division_code)
     if own and by.level == (Level.REGION if regional else Level.COUNTY):
         return
     who = "自治区级补贴项目主管部门" if regional else "旗县（市、区）补贴项目主管部门"
@@ -120,10 +121,11 @@ def draft(
         raise ReasonMissing(step="填写停用申请", field="停用日期")
     if definition is not None:
         sheet = sheet_of(definition)
-    local = level not in REGIONAL
+    owner = project.division_code if project is not None else owner_of(level, by.division_code)
+    local = owner != REGION_CODE
     change = ProjectChange(
         division_code=by.division_code,
-        owner_code=owner_of(level, by.division_code),
+        owner_code=owner,
         number=next_numbers(session, ProjectChange, "XM", by.division_code)[0],
         kind=kind,
         status=ProjectChangeStatus.LOCAL_DRAFT if local else ProjectChangeStatus.DRAFT,
@@ -207,7 +209,7 @@ def save(
     require_version(change, version)
     if change.status not in EDITABLE:
         raise StepNotPossible(title=title_of(change), status=change.status.label, step="填写申请表")
-    require_level(change.policy_level, by)
+    require_level(change.policy_level, by, change.owner_code)
     if change.status in RETURNED:
         move(session, change, "revise", by=by)
     stops = change.kind == ProjectChangeKind.STOP  # the project itself stays as it is, only documents are added
@@ -229,7 +231,7 @@ def save(
 
 
 def _desk(change: ProjectChange) -> Desk:
-    return Desk.REGION_DEPARTMENT_CLERK if change.policy_level in REGIONAL else Desk.DEPARTMENT_CLERK
+    return Desk.REGION_DEPARTMENT_CLERK if change.owner_code == REGION_CODE else Desk.DEPARTMENT_CLERK
 
 
 def _with_files(

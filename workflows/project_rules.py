@@ -15,10 +15,6 @@ from workflows import flows
 from workflows.project_drafts import REGIONAL, known_divisions, names_of, own_files
 from workflows.project_sheets import Mistake, read
 
-PLACES = ("pointer", "place", "field")
-"""The fields in which a refusal of the formula language says where the mistake is."""
-SETTER_LEVELS = {StandardSetter.REGION: REGIONAL}
-
 
 def mistakes_of(session: Session, change: ProjectChange) -> list[Mistake]:
     """Return what stands in the way of submitting a form, each at its place. （第七、二十六、三十二条）"""
@@ -108,5 +104,4 @@ def _language(definition: Definition) -> Iterator[Mistake]:
     try:
         check(definition)
     except Refused as wrong:
-        place = next((str(wrong.fields[name]) for name in PLACES if wrong.fields.get(name)), "formula")
-        yield Mistake(place, str(wrong))
+        yield Mistake(str(wrong.fields.get("place", "formula")), str(wrong))
