@@ -11,6 +11,7 @@ PAGES = {
     "list_year": "annual-list/list?tab=all",
     "annual_list": "annual-list/details/{id}",
     "publication": "publication/details/{id}",
+    "local_rule": "local-rule/details/{id}",
     "subsidy_project": "subsidy-project/details/{id}",
     "budget_indicator": "budget-indicator/details/{id}",
 }

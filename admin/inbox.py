@@ -17,17 +17,19 @@ from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, Disbur
 from models.bank_replies import BankReply
 from models.base import Table
 from models.catalogue_tasks import CatalogueTask
-from models.clock import CalendarDay
+from models.clock import CalendarVersion
 from models.events import DeskHolder
 from models.failures import Failure, FailureRoute, FailureStatus, Refund
 from models.flows import ProjectFlow
 from models.household_reviews import HouseholdReview
+from models.local_rules import LocalRule
 from models.officers import ActingOfficer, Post
 from models.organisations import OrganisationKind
 from models.payment_orders import PaymentOrder, PaymentOrderStatus
 from models.policy_changes import PolicyChange
-from models.publications import Publication
 from models.project_changes import ProjectChange, ProjectException
+from models.projects import ProjectStandard
+from models.publications import Publication
 from models.qualifications import Qualification
 from models.registry_changes import ChangeKind, RegistryChange
 from models.registry_tasks import RegistryTask, TaskKind
@@ -38,6 +40,7 @@ from policies.clock import today
 from policies.deadlines import BATCH_SENDING
 from policies.flows import DESKS as SUBSTEP_DESKS
 from policies.lifecycles import LIFECYCLES, Desk, Lifecycle, Step
+from policies.limits import due_clause
 from workflows.failures import WAYS
 
 NOUNS: dict[type[Table], str] = {
@@ -63,6 +66,9 @@ NOUNS: dict[type[Table], str] = {
     Qualification: "qualification",
     AnnualList: "annual-list",
     Publication: "publication",
+    ProjectStandard: "project-standard",
+    LocalRule: "local-rule",
+    CalendarVersion: "calendar-version",
     ProjectChange: "project-change",
     ProjectException: "project-exception",
 }
@@ -108,12 +114,7 @@ ERRANDS = (
         Desk.FINANCE_CLERK,
         "生成代发批次",
         UNSENT,
-        sa.select(col(CalendarDay.day))
-        .where(col(CalendarDay.working), col(CalendarDay.day) > sa.cast(PaymentOrder.funded_at, sa.Date))
-        .order_by(col(CalendarDay.day))
-        .offset(BATCH_SENDING.working_days - 1)
-        .limit(1)
-        .scalar_subquery(),
+        due_clause(BATCH_SENDING, PaymentOrder.division_code, sa.cast(PaymentOrder.funded_at, sa.Date)),
     ),
     Errand(Failure, Desk.FINANCE_CLERK, "生成补发批次", (col(Failure.status) == FailureStatus.CORRECTED,)),
     Errand(
@@ -145,6 +146,8 @@ class Task:
     step: str
     due_on: date | None
     days_left: int | None
+    tentative: bool = False
+    """The limit lies where the calendar is provisional."""
 
     @property
     def late(self) -> bool:
@@ -239,7 +242,8 @@ def tasks(session: Session, by: ActingOfficer) -> list[Task]:
         statement = sa.select(table, named, due).where(condition).order_by(due.asc().nulls_last(), table.id).limit(PAGE)
         found += [_task(identity, *row) for row in session.execute(statement)]
     left = days_left(session, day, {task.due_on for task in found if task.due_on})
-    found = [replace(task, days_left=left.get(task.due_on)) for task in found]
+    unsure = provisional(session, set(left))
+    found = [replace(task, days_left=left.get(task.due_on), tentative=task.due_on in unsure) for task in found]
     return sorted(found, key=lambda task: (task.due_on is None, task.due_on or day, task.kind, task.record_id))
 
 
@@ -252,6 +256,14 @@ def days_left(session: Session, day: date, dates: set[date]) -> dict[date | None
     )
     rows = session.execute(statement, {"day": day, "dates": sorted(dates)}) if dates else ()
     return {due: left for due, left in rows}
+
+
+def provisional(session: Session, dates: set[date | None]) -> set[date]:
+    """Return which of the dates lie where the calendar is provisional: the State Council hasn't said yet."""
+    if not dates:
+        return set()
+    statement = sa.text("select day from calendar_days where day = any (:dates) and provisional")
+    return set(session.execute(statement, {"dates": sorted(one for one in dates if one)}).scalars())
 
 
 def steps_of(record: Any) -> list[Step]:
@@ -277,7 +289,7 @@ def _title(record: Any) -> str:
         return f"{record.project_name}第{record.line_sequence}行"
     if hasattr(record, "number"):
         return field_view(type(record), "number").cell(record, {}).text  # an account's is masked
-    return str(getattr(record, "title", "") or record.id)
+    return str(getattr(record, "title", "") or getattr(record, "document", "") or record.id)
 
 
 def _detail(record: Any) -> str:
@@ -290,6 +302,8 @@ def _detail(record: Any) -> str:
         return record.detail if isinstance(record, CatalogueTask) else record.title
     if isinstance(record, ProjectChange | ProjectException):
         return f"{record.kind.label} {record.name}" if isinstance(record, ProjectChange) else record.name
+    if isinstance(record, LocalRule | CalendarVersion):
+        return f"{record.title} {record.value} {record.unit}" if isinstance(record, LocalRule) else record.document
     if isinstance(record, AccountBatch):
         return f"{record.kind.label}：{record.file_name}，可以换卡 {record.ready_count} 行"
     if isinstance(record, Account):

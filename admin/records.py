@@ -60,6 +60,8 @@ class Page:
     tab: str
     events: list[Any]
     due_on: date | None
+    tentative: bool
+    """The limit lies where the calendar is provisional."""
     late: bool
     days_left: int | None
     turn: Step | None
@@ -99,6 +101,7 @@ async def record_page(view: ConsoleView, request: Request, key: str) -> Page:
             events=_timeline(session, view, record) if Permission.EVENT_VIEW in granted else [],
             due_on=due,
             late=due is not None and due < day,
+            tentative=bool(due and inbox.provisional(session, {due})),
             days_left=inbox.days_left(session, day, {due}).get(due) if due else None,
             turn=inbox.turn(record),
             done=done_of(view, request),
@@ -153,6 +156,7 @@ def _tab(session: Session, request: Request, own: ConsoleView, related: Related,
     model: Any = related.model
     names = division_names(session)
     fields = [field_view(model, name) for name in related.columns]
+    fields += related.further(session, record) if related.further else ()
     total = getattr(model, related.total) if related.total else sa.literal(0)
     where = _where(related, record)
     summed = sa.select(sa.func.count(), sa.func.sum(total)).select_from(model).where(where)

@@ -11,6 +11,7 @@ from admin.application_entry import ApplicationEntryView
 from admin.applications import ApplicationView, QualificationNoticeView, QualificationObjectionView
 from admin.audit import AuditView, ChainView
 from admin.bank_desk import BankFormsView, BankReplyView
+from admin.calendar import CalendarVersionView, CalendarView
 from admin.catalogue_tasks import CatalogueTaskView
 from admin.differences import FailureView, RefundView, StatementView
 from admin.duties import DutiesView, DutyPairView
@@ -28,6 +29,7 @@ from admin.indicators import (
     IndicatorFaultView,
     UpstreamIndicatorView,
 )
+from admin.local_rules import LimitsView, LocalRuleView
 from admin.money import (
     BankBatchView,
     DisbursementView,
@@ -53,6 +55,7 @@ from admin.rosters import NoticeView, ObjectionView, RosterLineView, RosterView,
 from admin.rules import WarningRuleView
 from admin.search import PeopleView
 from admin.sessions import LoginSessionView, OpenIdentityView
+from admin.standards import NoticePeriodView, StandardView
 from admin.tools import ToolsView
 from admin.virtual import TransferView, VirtualMemberView
 
@@ -107,6 +110,12 @@ VIEWS: tuple[type[Any], ...] = (
     ExchangeBatchView,
     ExchangeFactView,
     SubsidyProjectView,
+    StandardView,
+    NoticePeriodView,
+    LocalRuleView,
+    LimitsView,
+    CalendarView,
+    CalendarVersionView,
     FlowView,
     FlowFormView,
     AnnualListView,

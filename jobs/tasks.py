@@ -16,6 +16,8 @@ from workflows.account_notices import sweep_shared
 from workflows.bank_replies import APPLY_JOB, CHECK_JOB
 from workflows.bank_reply_apply import run_apply
 from workflows.bank_reply_check import run_check as run_reply_check
+from workflows.calendar import APPLY_JOB as CALENDAR
+from workflows.calendar import run_apply as run_calendar
 from workflows.checks import run_check
 from workflows.exchange import APPLY as EXCHANGE
 from workflows.exchange import apply as apply_batch
@@ -119,6 +121,12 @@ def apply_account_batch(job_id: int, post_id: int) -> None:
 def check_roster(job_id: int, post_id: int) -> None:
     """Ask police and banks about a roster's lines, then run the warning rules."""
     follow(job_id, post_id, run_check)
+
+
+@queue.task(name=CALENDAR, retry=UNTIL_ANSWERED)
+def apply_calendar(job_id: int, post_id: int) -> None:
+    """Write an enabled arrangement of holidays and count the open limits anew."""
+    follow(job_id, post_id, run_calendar)
 
 
 @queue.task(name=DOWNLOAD, retry=UNTIL_ANSWERED)

@@ -45,9 +45,7 @@ class Parameter:
 
 
 def _limit(deadline: Deadline, title: str) -> Parameter:
-    own = deadline in deadlines.OWN
-    source = "平台规定（办法只要求及时）" if own else "办法规定"
-    return Parameter(deadline.code, title, "个工作日", deadline.working_days, deadline.article, source=source)
+    return Parameter(deadline.code, title, "个工作日", deadline.working_days, deadline.article)
 
 
 NOTICE_DAYS = Parameter(
@@ -71,7 +69,6 @@ PARAMETERS = {
         _limit(deadlines.BATCH_SENDING, "发放数据发送时限"),
         _limit(deadlines.BANK_PAYMENT, "代理银行发放时限"),
         _limit(deadlines.ACCOUNT_CHANGE, "账户变更时限"),
-        _limit(deadlines.INDICATOR_NOTICE, "指标到达通知时限"),
         NOTICE_DAYS,
         HOUSEHOLD_REVIEW,
         RECONCILIATION,
@@ -150,6 +147,15 @@ def require_days(session: Session, found: Sequence[date | None]) -> None:
     """Refuse limits that the calendar doesn't reach. Raises CalendarMissing."""
     if None in found:
         raise CalendarMissing(until=calendar_end(session))
+
+
+def due_clause(deadline: Deadline, division_code: Any, start: Any) -> Any:
+    """Return the last day of a limit as a part of another statement: for lists of what carries no limit itself."""
+    nothing = sa.literal(None, sa.BigInteger)
+    return sa.func.due_day(
+        deadline.code, deadline.working_days, division_code, start, sa.cast(sa.literal([], sa.ARRAY(sa.Text)),
+        sa.ARRAY(sa.Text)), nothing, nothing, type_=sa.Date,
+    )  # fmt: skip
 
 
 def due_for(session: Session, deadline: Deadline, record: Any, start: date) -> date:

@@ -25,10 +25,10 @@ from policies.enforcement import allow
 from policies.identities import CNAPS_LENGTH
 from policies.lifecycles import Desk
 from policies.lifecycles.bank_batches import BANK_BATCH_LIFECYCLE
+from policies.limits import due_on
 from policies.moves import begin, move, move_many, require_desk, title_of
 from policies.permissions import Permission
 from policies.refusals import ReasonMissing, Refused, StepNotPossible
-from policies.working_days import add_working_days
 from workflows import corrections, disbursements, results
 from workflows.files import XML, content_of, store
 from workflows.numbers import next_numbers
@@ -101,7 +101,7 @@ def _prepare(session: Session, order: PaymentOrder, by: ActingOfficer, *, correc
     batch.line_count, batch.amount_fen = listed.count, listed.amount_fen
     if not correction and order.funded_at is not None:
         funded_on = order.funded_at.astimezone(ZONE).date()
-        batch.due_on = add_working_days(session, funded_on, BATCH_SENDING.working_days)
+        batch.due_on = due_on(session, BATCH_SENDING, batch.division_code, funded_on)
     session.flush()
     return batch
 

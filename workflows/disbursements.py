@@ -21,8 +21,8 @@ from models.payment_orders import PaymentOrder
 from policies.clock import ZONE, today
 from policies.deadlines import BANK_PAYMENT
 from policies.lifecycles.bank_batches import DISBURSEMENT_LIFECYCLE
+from policies.limits import due_on
 from policies.moves import record_event
-from policies.working_days import add_working_days
 from workflows import failures, journal, results
 from workflows.plans import by_hash
 
@@ -61,7 +61,7 @@ def bank_clock(session: Session, order: PaymentOrder) -> None:
     if order.credited_at is None:
         return
     arrived = order.credited_at.astimezone(ZONE).date()
-    due = add_working_days(session, arrived, BANK_PAYMENT.working_days)
+    due = due_on(session, BANK_PAYMENT, order.division_code, arrived)
     session.execute(
         sa.update(BankBatch)
         .where(

@@ -124,7 +124,7 @@ def waiting(session: Session, record: Household | Member) -> tuple[int, int]:
 
 def overdue(session: Session, household: Household) -> bool:
     """Tell whether a household's last review is too old. （第十一条）"""
-    return household.reviewed_on is None or household.reviewed_on < limit_day(session)
+    return household.reviewed_on is None or household.reviewed_on < limit_day(session, household.division_code)
 
 
 def identity_problem(member: Member) -> tuple[str, str, str] | None:

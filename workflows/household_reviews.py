@@ -15,11 +15,13 @@ from models.divisions import Level
 from models.household_reviews import HouseholdReview, ReviewFinding, ReviewStatus
 from models.households import Household, HouseholdStatus
 from models.officers import ActingOfficer
+from policies import limits
 from policies.clock import now, today
 from policies.deadlines import HOUSEHOLD_REVIEW
 from policies.enforcement import allow
 from policies.interests import require_other_household
 from policies.lifecycles import Desk
+from policies.limits import value_for
 from policies.moves import begin_many, move, move_many
 from policies.permissions import Permission
 from policies.refusals import NotFound, ReasonMissing, Refused
@@ -87,11 +89,12 @@ class Progress:
         return 100 * (self.households - self.overdue) // self.households if self.households else 100
 
 
-def limit_day(session: Session) -> date:
-    """Return the day before which a review is too old. （第十一条）"""
+def limit_day(session: Session, division_code: str = "") -> date:
+    """Return the day before which a review is too old, in a place that may have a local rule. （第十一、三十六条）"""
+    months = value_for(session, limits.HOUSEHOLD_REVIEW, division_code) if division_code else HOUSEHOLD_REVIEW.months
     day: date = session.execute(
         sa.text("select (cast(:day as date) - make_interval(months => :months))::date"),
-        {"day": today(session), "months": HOUSEHOLD_REVIEW.months},
+        {"day": today(session), "months": months},
     ).scalar_one()
     return day
 
@@ -285,7 +288,7 @@ from kept k left join prepared p on p.key = k.key order by k.overdue desc, k.key
 def progress(session: Session, level: Level, start: str, end: str) -> list[Progress]:
     """Return how far the reviews have come beneath a division, the most overdue first: one statement. （第十一条）"""
     statement = sa.text(PROGRESS.format(key=KEYS[level]))
-    rows = session.execute(statement, {"limit": limit_day(session), "start": start, "end": end})
+    rows = session.execute(statement, {"limit": limit_day(session, start), "start": start, "end": end})
     return [Progress(*row) for row in rows]
 
 
@@ -305,7 +308,7 @@ def to_review(session: Session, division: str, village: str, *, overdue: bool = 
     """Return the households of a village that have no review of this year, the longest unreviewed first."""
     day = today(session)
     asked = {
-        "division": division, "village": village, "overdue": overdue, "limit": limit_day(session), "year": day.year,
+        "division": division, "village": village, "overdue": overdue, "limit": limit_day(session, division), "year": day.year,
         "most": MOST_AT_ONCE,
     }  # fmt: skip
     ids = list(session.execute(DUE, asked).scalars())

@@ -1,10 +1,10 @@
 """Public notices: their period, their frozen content, and the objections they draw. （第十五条、第十六条第三项）"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from models.crypto import Sealed
@@ -16,6 +16,7 @@ from policies.clock import now
 from policies.definitions import Definition
 from policies.enforcement import OtherSector, allow
 from policies.lifecycles import Desk
+from policies.limits import NOTICE_DAYS, value_for
 from policies.moves import record_event, title_of
 from policies.notices import (
     DAYS_ALLOWED,
@@ -39,6 +40,18 @@ class NoticePeriodMissing(Refused):
 
 class NoticeDaysWrong(Refused):
     """公示期须为 {low} 至 {high} 天的整数，当前填写为“{days}”；请更正后提交（第十五条）。"""
+
+    status_code = 400
+
+
+class NoticeDaysTooFew(Refused):
+    """公示期 {days} 天短于本地细则规定的最短 {least} 天，请改为不少于 {least} 天（第十五条、第三十六条）。"""
+
+    status_code = 400
+
+
+class ProjectMissing(Refused):
+    """所选项目中有 {count} 个不存在，或不由本部门主管；请从本页重新选择（第十五条）。"""
 
     status_code = 400
 
@@ -236,21 +249,54 @@ def set_period(
 ) -> NoticePeriod:
     """Set how long the county's notices of a project hang, in natural days; running notices keep theirs. （第十五条）
 
-    Raises OtherSector when another department keeps the project, NoticeDaysWrong.
+    Raises OtherSector when another department keeps the project, NoticeDaysWrong, NoticeDaysTooFew.
+    """
+    if by.sector != project.sector:
+        allow(session, by, Permission.NOTICE_SET_PERIOD)
+        raise OtherSector(sector=project.sector, own=by.sector)
+    return set_periods(session, by=by, projects=[project.id or 0], stage=stage, days=days)[0]
+
+
+def set_periods(
+    session: Session, *, by: ActingOfficer, projects: Sequence[int], stage: NoticeStage, days: int
+) -> list[NoticePeriod]:
+    """Set the period of many projects of the department's own line at once; each keeps its history. （第十五条）
+
+    Raises NoticeDaysWrong, NoticeDaysTooFew, ProjectMissing when one is not of the department's line.
     """
     allow(session, by, Permission.NOTICE_SET_PERIOD)
-    if by.sector != project.sector:
-        raise OtherSector(sector=project.sector, own=by.sector)
     if days not in DAYS_ALLOWED:
         raise NoticeDaysWrong(low=DAYS_ALLOWED.start, high=DAYS_ALLOWED.stop - 1, days=days)
-    values: dict[str, Any] = {"division_code": by.division_code, "project_id": project.id, "stage": stage}
-    number = session.execute(
-        insert(NoticePeriod)
-        .values(**values, notice_days=days)
-        .on_conflict_do_update(index_elements=["division_code", "project_id", "stage"], set_={"notice_days": days})
-        .returning(col(NoticePeriod.id))
-    ).scalar_one()
-    period = session.get_one(NoticePeriod, number, populate_existing=True)
-    facts = {"project": project.code, "stage": str(stage), "days": days}
-    record_event(session, period, "set_period", by=by, label="设定公示期", noun="notice_period", facts=facts)
-    return period
+    least = value_for(session, NOTICE_DAYS, by.division_code)
+    if days < least:
+        raise NoticeDaysTooFew(least=least, days=days)
+    wanted = set(projects)
+    asked = {"ids": sorted(wanted), "division": by.division_code, "stage": stage, "days": days, "sector": by.sector}
+    before = {row.project_id: row.notice_days for row in session.execute(PERIODS, asked)}
+    written = {row.id: row.code for row in session.execute(SET_PERIODS, asked)}
+    if not wanted or len(written) != len(wanted):
+        raise ProjectMissing(count=len(wanted) - len(written))
+    periods = session.exec(
+        select(NoticePeriod).where(col(NoticePeriod.id).in_(written)), execution_options={"populate_existing": True}
+    ).all()
+    for one in periods:
+        facts = {"project": written[one.id], "stage": str(stage), "days": days, "before": before.get(one.project_id)}
+        record_event(session, one, "set_period", by=by, label="设定公示期", noun="notice_period", facts=facts)
+    return list(periods)
+
+
+PERIODS = text(
+    "select project_id, notice_days from notice_periods where division_code = :division and stage = :stage"
+    " and project_id = any (:ids)"
+)
+SET_PERIODS = text(
+    """
+    with written as (
+        insert into notice_periods (division_code, project_id, stage, notice_days)
+        select :division, p.id, :stage, :days from subsidy_projects p where p.id = any (:ids) and p.sector = :sector
+        on conflict (division_code, project_id, stage) do update set notice_days = excluded.notice_days
+        returning id, project_id
+    )
+    select w.id, p.code from written w join subsidy_projects p on p.id = w.project_id
+    """
+)
