@@ -192,9 +192,7 @@ class TestSchedule:
         with owner() as session:
             assert len(downloads(session)) == 5
 
-    def test_the_schedule_can_be_switched_off(
-        self, county: World, outside: Sandboxes, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_the_schedule_can_be_switched_off(self, county: World, outside: Sandboxes, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("YIKATONG_INDICATOR_HOURS", "0")
         settings.cache_clear()
         try:

@@ -148,13 +148,14 @@ def _listed(stage: Stage) -> TextClause:
 
 
 def _summed(stage: Stage, key: str) -> TextClause:
+    grouped = "group by 1" if key else ""
     return text(
         f"""
-        select {key} as key, count(*) as count, cast(coalesce(sum(r.amount_fen), 0) as bigint) as amount_fen,
+        select {key or "''"} as key, count(*) as count, cast(coalesce(sum(r.amount_fen), 0) as bigint) as amount_fen,
             count(*) filter (where r.since < :cut) as late_count,
             cast(coalesce(sum(r.amount_fen) filter (where r.since < :cut), 0) as bigint) as late_fen,
             min(r.since) as oldest
-        from ({OF_STAGE[stage]}) r where {CHOSEN} group by 1 order by 5 desc, 3 desc, 1 limit 500
+        from ({OF_STAGE[stage]}) r where {CHOSEN} {grouped} order by 5 desc, 3 desc, 1 limit 500
         """  # noqa: S608 - constants
     )
 
@@ -169,7 +170,7 @@ def rows(session: Session, stage: Stage, asked: Asked, *, limit: int, skip: int 
 
 
 KEYS = {
-    "": "''",
+    "": "",
     "place": "r.division_code",
     "league": "left(r.division_code, 4) || '00000000'",
     "project": "r.pro_name",
