@@ -63,10 +63,7 @@ class CalendarVersion(Table, table=True):
     arrived_at: datetime | None = moment("到达时间")
     applied_at: datetime | None = moment("生效时间")
 
-    __table_args__ = (
-        sa.UniqueConstraint("division_code", "id"),
-        sa.CheckConstraint("year between 2000 and 2200", name="year"),
-    )
+    __table_args__ = (sa.UniqueConstraint("division_code", "id"),)
 
 
 class CalendarVersionDay(Table, table=True):

@@ -53,7 +53,6 @@ class LocalRule(Table, table=True):
         sa.CheckConstraint("valid_to is null or valid_to >= valid_from", name="validity"),
         sa.CheckConstraint("document_number <> '' and document_title <> ''", name="document"),
         sa.CheckConstraint("value between 1 and 366", name="value"),
-        sa.CheckConstraint("right(division_code, 6) = '000000' and division_code <> '150000000000'", name="level"),
         sa.Index("ix_local_rules_parameter", "division_code", "parameter"),
         sa.Index("ix_local_rules_status", "division_code", "status"),
     )

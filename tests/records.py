@@ -45,6 +45,7 @@ from tests.factories import (
     lines_of,
 )
 from tests.flows import a_flow_in
+from tests.local_records import a_calendar_version_in, a_local_rule_in, a_standard_in
 from tests.payments import Payments
 from tests.world import NUMBERS, _officer, key
 from workflows.sessions import hasher
@@ -291,6 +292,7 @@ PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
     "annual_list": an_annual_list_in, "publication": a_publication_in,
     "allocation_plan": an_allocation_plan_in,
+    "standard": a_standard_in, "local_rule": a_local_rule_in, "calendar": a_calendar_version_in,
     "registry_task": a_registry_task_in, "catalogue_task": a_catalogue_task_in,
 }  # fmt: skip
 """Records that need nothing around them."""

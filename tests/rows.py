@@ -45,7 +45,7 @@ SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
     "application_batches", "application_results", "qualification_lines", "qualification_notices",
-    "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
+    "calendar_version_days", "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
     "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
     "openid_identities", "postings", "project_versions", "refusals", "residences", "reveals", "roster_substeps",
     "villages",

@@ -187,6 +187,8 @@ WAYS = {
     "what is agreed with a department's own system beside its key": "application_agree",
     "what other counties pay from like budget projects: the subsidy's id and how many": "link_suggestions",
     "the policy": "policy_enable policy_text",
+    "limits of a place: one number or day, no row; the region's task to file; the calendar": "apply_calendar due_day"
+    " local_value tell_local_rule",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
 }
 """The named ways across a policy: whoever adds one says here what it is for."""

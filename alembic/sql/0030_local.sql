@@ -46,6 +46,9 @@ begin
         if new.status <> 'proposed' and current_user = 'yikatong_app' then
             raise exception '本地细则须先拟定，再审定' using errcode = '42501';
         end if;
+        if right(new.division_code, 6) <> '000000' or new.division_code = '150000000000' then
+            raise exception '本地细则由盟市、旗县规定' using errcode = '42501';
+        end if;
         return new;
     end if;
     if (new.division_code, new.number, new.parameter, new.value, new.law_value, new.valid_from, new.document_number,

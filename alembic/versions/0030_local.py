@@ -97,9 +97,6 @@ def _local_rules() -> None:
         sa.CheckConstraint("valid_to is null or valid_to >= valid_from", name=op.f("ck_local_rules_validity")),
         sa.CheckConstraint("document_number <> '' and document_title <> ''", name=op.f("ck_local_rules_document")),
         sa.CheckConstraint("value between 1 and 366", name=op.f("ck_local_rules_value")),
-        sa.CheckConstraint(
-            "right(division_code, 6) = '000000' and division_code <> '150000000000'", name=op.f("ck_local_rules_level")
-        ),
     )  # fmt: skip
     op.create_index("ix_local_rules_parameter", "local_rules", ["division_code", "parameter"])
     op.create_index("ix_local_rules_status", "local_rules", ["division_code", "status"])
@@ -126,7 +123,6 @@ def _calendar() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar_versions")),
         sa.UniqueConstraint("number", name=op.f("uq_calendar_versions_number")),
         sa.UniqueConstraint("division_code", "id", name=op.f("uq_calendar_versions_division_code_id")),
-        sa.CheckConstraint("year between 2000 and 2200", name=op.f("ck_calendar_versions_year")),
     )  # fmt: skip
     op.create_table(
         "calendar_version_days",
