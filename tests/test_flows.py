@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from models.flows import FlowStatus, ProjectFlow, SubstepKind
-from models.rosters import RosterStatus
-from policies.clock import ZONE
+from models.rosters import Roster, RosterStatus
+from policies.clock import ZONE, today
 from policies.deadlines import BATCH_SENDING, DEPARTMENT_REVIEW, FINANCE_REVIEW, TOWNSHIP_NOTICE
 from policies.enforcement import OtherSector
 from policies.flows import (
@@ -22,12 +22,13 @@ from policies.flows import (
     parse,
 )
 from policies.lifecycles import Desk
-from policies.moves import EVENT, _event
+from policies.moves import EVENT, _event, begin
 from policies.refusals import NotAllowed, SamePersonTwice, StepNotPossible
+from policies.working_days import add_working_days
 from tests.factories import World, a_project, a_roster, again
 from tests.flows import NAME, a_flow, a_substep, content, follows
 from tests.world import _staffed
-from workflows import flows
+from workflows import flows, rosters
 from workflows.flow_trials import try_out
 from workflows.flows import FlowCodeWrong, FlowInUse, FlowNotEnabled, FlowOpen, TrialMissing
 
@@ -335,3 +336,29 @@ class TestWhatARosterTakes:
             9,
             SubstepKind.COUNTERSIGN,
         )
+
+
+class TestShorterTimes:
+    def test_a_due_date_is_the_strictest_of_law_and_flow(self, session, county):
+        raw = content("department_clerk", days=1)
+        raw["roster"][0]["days"] = 2
+        a_flow(session, county, raw)
+        project = follows(session, a_project(session, county), "NM1")
+        moment = today(session)
+        assert add_working_days(session, moment, 1) < add_working_days(session, moment, 2)
+        roster = again(session, a_roster(session, county, project=project, status=RosterStatus.ENDORSED))
+        rosters.report(session, roster, by=county.township.clerk)
+        assert roster.due_on == add_working_days(session, moment, 1)
+        rosters.examine_department(session, roster, by=county.department.clerk)
+        assert roster.due_on == add_working_days(session, moment, 1)  # one organisation, one clock
+        rosters.pass_department(session, roster, by=county.department.reviewer)
+        assert roster.due_on == add_working_days(session, moment, 2)  # finance: the law's
+
+    def test_a_newborn_roster_has_its_flows_days_already(self, session, county):
+        raw = content("notice", days=2)
+        a_flow(session, county, raw)
+        project = follows(session, a_project(session, county), "NM1")
+        values = a_roster(session, county, project=project).model_dump(exclude={"id", "due_on", "number", "flow_id"})
+        roster = Roster(**values | {"number": "QC-NEU", "substep_round": 0})
+        begin(session, roster, by=county.township.clerk, label="导入清册", desk=Desk.TOWNSHIP_CLERK)
+        assert roster.due_on == add_working_days(session, today(session), 2)
