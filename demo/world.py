@@ -88,6 +88,13 @@ LINKS = (
 )
 """The land subsidy of 敖汉旗 needs both of its indicators: the first one does not suffice."""
 
+UPSTREAM = (
+    ("150400000", "内财农指〔2026〕88号", LAND, "耕地地力保护补贴资金", "9000000.00", "4400000.00"),
+    ("150400000", "内财农指〔2026〕95号", GRASSLAND, "草原生态保护补助奖励资金", "900000.00", "900000.00"),
+    ("152500000", "内财农指〔2026〕95号", GRASSLAND, "草原生态保护补助奖励资金", "6000000.00", "2500000.00"),
+)
+"""What two leagues received: document, subsidy, amount, and how much of it they have distributed; the rest rests."""
+
 ECONOMIC = {
     LAND: ("2130122", "50903", "30310", "045001"),
     GRASSLAND: ("2130135", "50903", "30310", "045001"),
@@ -121,6 +128,9 @@ def world(people: Population) -> Iterator[dict[str, Any]]:
         }
     for number, link in enumerate(LINKS, 1):
         yield _indicator(link, number, HOT_TOPIC)
+    for number, (division, document, code, title, amount, passed_on) in enumerate(UPSTREAM, 901):
+        link = Link(f"{division}000", code, 1, title, amount, document)
+        yield _indicator(link, number, HOT_TOPIC) | {"DIS_AMT": passed_on, "SUP_BGT_DOC_NO": ""}
     yield _indicator(
         Link(COUNTY, LAND, 9, "农业生产发展资金（项目管理）", "5000000.00", "赤财农指〔2026〕60号"), 99, OTHER_TOPIC
     )
@@ -167,6 +177,9 @@ def _indicator(link: Link, number: int, topic: str) -> dict[str, Any]:
         "BGT_DOC_TITLE": f"关于下达{FISCAL_YEAR}年{link.title}预算的通知",
         "DOC_DATE": f"{FISCAL_YEAR}-04-15",
         "BGT_DEC": link.title,
+        "SUP_BGT_DOC_NO": next(
+            (one[1] for one in UPSTREAM if one[0][:4] == link.county_code[:4] and one[2] == link.project_code), ""
+        ),
         "PRO_CODE": link.pro_code,
         "PRO_NAME": link.title,
         "HOT_TOPIC_CATE_NAME": topic,

@@ -21,11 +21,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "delegations": {"officer_id": 1},
     "duty_pairs": {"other": "y", "statutory": False},
     "events": {"noun": "roster"},
+    "indicator_downloads": {"status": "done"},
     "jobs": {"roster_id": MARK},
     "notice_periods": {"notice_days": 7},
     "publications": {"kind": "policy", "project_id": MARK},
     "registry_tasks": {"member_id": MARK},
     "rosters": {"project_version": 0},
+    "upstream_indicators": {"amount_fen": 2, "distributed_fen": 1},
 }
 """What a table insists on beyond its types, or what another table's policy looks for."""
 
@@ -47,7 +49,7 @@ NEVER_CHANGED = {
     "application_batches", "application_results", "qualification_lines", "qualification_notices",
     "calendar_version_days", "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
     "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
-    "openid_identities", "postings", "project_versions", "refusals", "residences", "reveals", "roster_substeps",
+    "openid_identities", "policy_documents", "postings", "project_versions", "refusals", "residences", "reveals", "roster_substeps",
     "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
