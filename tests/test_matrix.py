@@ -31,7 +31,7 @@ DONE = re.compile(r"办理成功 [1-9]")
 FORMS_IN = 6
 NOUNS = ("roster", *BUILDERS, *PLAIN)
 
-BY_SECTOR = ("roster", *BUILDERS)
+BY_SECTOR = ("roster", "application", "qualification", *BUILDERS)
 """Nouns that a department sees of its own sector only."""
 
 FLOWING_DOWN = frozenset(
