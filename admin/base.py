@@ -54,8 +54,11 @@ class Related:
     """Conditions beyond the key."""
     together: bool = False
     """The rows lie in the record's own division: said to PostgreSQL, so that it finds them by their index."""
+    further: Callable[[Session, Any], Sequence[FieldView]] | None = None
+    """Columns that the record itself says, behind the others."""
 
 
+Asked = Callable[[Session, ActingOfficer, Any], tuple[Ask, ...]]
 Choices = Callable[[Session, ActingOfficer, Any], Sequence[tuple[str, str]]]
 Notes = Callable[[Session, ActingOfficer, Any], Mapping[str, str]]
 Present = Callable[[Session, ActingOfficer, Any, Mapping[str, str]], Mapping[str, str]]
@@ -114,6 +117,8 @@ class Form:
     """What stands beside the fields as it is now, masked, by their names."""
     group: str = ""
     """The menu of the page's head that holds the form; empty: a button of its own."""
+    asked: Asked | None = None
+    """The fields where the record itself says them, as a line's project does; they stand for `asks`."""
 
     def offered(self, granted: frozenset[str], by: ActingOfficer, record: Any = None) -> bool:
         """Tell whether the officer may use the form now: the predicate of the button and of the route."""

@@ -78,14 +78,18 @@ async def _page(
 ) -> Response:
     by, granted = who(request), view.granted(request)
 
-    def question(session: Session) -> tuple[Any, list[Blocker], dict[str, Any], Mapping[str, str], Mapping[str, str]]:
+    Answer = tuple[Any, list[Blocker], dict[str, Any], Mapping[str, str], Mapping[str, str], tuple[Ask, ...]]
+
+    def question(session: Session) -> Answer:
         record = view.find(session, by, key) if form.on_record else None
         choices = {name: list(choose(session, by, record)) for name, choose in form.choices}
         shown = blockers(session, record, by) if record is not None and not form.asks else []
         present = form.present(session, by, record, given) if form.present and refusal is None else {}
-        return record, shown, choices, present, form.notes(session, by, record) if form.notes else {}
+        notes = form.notes(session, by, record) if form.notes else {}
+        asks = form.asked(session, by, record) if form.asked else form.asks
+        return record, shown, choices, present, notes, asks
 
-    record, found, choices, present, notes = await reading(question)
+    record, found, choices, present, notes, asks = await reading(question)
     if refusal is None:
         held = {name: str(getattr(record, name) or "") for name in form.filled} if record is not None else {}
         given = held | dict(present) | {name: typed for name, typed in given.items() if typed}
@@ -97,11 +101,11 @@ async def _page(
         200 if refusal is None else refusal.status_code,
         view=view,
         title=form.label,
-        asks=form.asks,
+        asks=asks,
         choices=choices,
         given=given,
         notes=notes,
-        wrong=field_of(form.asks, refusal),
+        wrong=field_of(asks, refusal),
         ways=WAYS.get(type(refusal).__name__, ()),
         message="" if refusal is None else str(refusal),
         targets=[Target(record, view.title(record), None, found)] if record is not None else [],
@@ -120,13 +124,14 @@ def do_form(form: Form) -> Callable[..., Any]:
             raise HTTPException(403, f"您当前的岗位（{by.post}）不能办理“{form.label}”（第二十三条）。")
         key = str(form_of(request).get("pks", ""))
         back = await _back(self, request, key) if form.on_record else self.menu_url
+        asks = await _asked(self, request, form, key)
 
         def work(session: Session) -> Any:
             record = [self.find(session, by, key)] if form.on_record else []
             return form.run(session, *record, by=by, **answers)
 
         try:
-            answers = await answers_of(request, form.label, form.asks)
+            answers = await answers_of(request, form.label, asks)
             made = await doing(by, form.slug, f"{self.name}{key}", work)
         except Refused as refusal:
             return await _refused(self, request, form, key, refusal, back)
@@ -173,6 +178,14 @@ def field_of(asks: Sequence[Ask], refusal: Refused | None) -> str:
         if ask.name == about or (named and (named.startswith(ask.label) or ask.label.endswith(named))):
             return ask.name
     return ""
+
+
+async def _asked(view: ConsoleView, request: Request, form: Form, key: str) -> tuple[Ask, ...]:
+    """Return the form's fields; the record itself may say them."""
+    by, asked = who(request), form.asked
+    if asked is None:
+        return form.asks
+    return await reading(lambda session: asked(session, by, view.find(session, by, key)))
 
 
 async def _back(view: ConsoleView, request: Request, key: str) -> str:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.reading import who
+from admin.roster_line_form import QUANTITY, REASON, STANDARD, asked, correct, own_columns, present
 from models.bank_batches import Disbursement
 from models.failures import Failure
 from models.flows import RosterSubstep
@@ -27,7 +28,6 @@ from workflows.substeps import told
 
 SUBSTEPS = ("substep", "substep-bare")
 REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
-REASON = Ask("reason", "原因", help="写明依据，随清册进入下一步审核")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
 
 
@@ -96,6 +96,7 @@ class RosterView(ConsoleView, model=Roster):
             link="roster-line",
             order="sequence",
             total="amount_fen",
+            further=own_columns,
         ),
         Related(
             "预警",
@@ -288,9 +289,11 @@ class RosterLineView(ConsoleView, model=RosterLine):
             "change-amount",
             "更正",
             P.ROSTER_EDIT,
-            call("roster_lines", "change_amount"),
-            (Ask("quantity", "数量", "number"), Ask("standard", "补贴标准（元）", "number"), REASON),
-            consequence="金额按数量×标准重新计算；已公示的，须重新公示并由负责人再次审核（第十六条第三项）。",
+            correct,
+            (QUANTITY, STANDARD, REASON),
+            asked=asked,
+            present=present,
+            consequence="金额按项目的公式重新计算；公示内容有变的，须重新公示并由负责人再次审核（第十六条第三项）。",
             on_record=True,
         ),
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.base import Labelled
 from models.projects import PolicyLevel
@@ -165,6 +165,15 @@ class Definition(BaseModel):
     sheet_kind: str = Field(default="generic", title="清册样式")
     documents: tuple[Document, ...] = Field(default=(), title="政策文件")
     source: str = Field(default="", title="资料来源")
+
+    @field_validator("fields")
+    @classmethod
+    def _ordered(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Write the order of the fields down: PostgreSQL does not keep that of an object's keys."""
+        own = fields.get("properties")
+        if not isinstance(own, dict) or not all(isinstance(one, dict) and "x-order" not in one for one in own.values()):
+            return fields
+        return fields | {"properties": {name: one | {"x-order": at} for at, (name, one) in enumerate(own.items(), 1)}}
 
     def publicness(self, field: str) -> Publicness:
         """Return how a notice shows a field; a name is masked and anything else shown unless the project says so."""

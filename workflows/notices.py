@@ -141,7 +141,7 @@ LINES = (
     " where l.division_code = :division and l.roster_id = :roster and l.state = 'active' order by l.sequence"
 )
 WITHOUT_NUMBERS = text(LINES.format(number="null"))
-WITH_NUMBERS = text(LINES.format(number="l.id_number")).columns(sa.column("id_number", Sealed()))
+WITH_NUMBERS = text(LINES.format(number="l.id_number")).columns(id_number=Sealed())
 
 
 def _lines_to_publish(session: Session, roster: Roster, definition: Definition, *, numbers: bool) -> list[PublicLine]:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from policies.definitions import REMEDIES, Definition, Publicness, stored
+from policies.formulas.fields import properties as fields_of
 
 Sheet = dict[str, Any]
 TEXTS = (
@@ -44,7 +45,7 @@ TABLES = {
 BASE_PUBLIC = ("name", "id_number", "village", "quantity", "standard", "amount")
 """What every line has, beside the project's own fields: who it is, where, how much."""
 YES = "yes"
-COLUMNS = frozenset(("title", "type", "x-unit", "minimum", "maximum", "enum", "format", "x-public"))
+COLUMNS = frozenset(("title", "type", "x-unit", "minimum", "maximum", "enum", "format", "x-public", "x-order"))
 """What of a field's schema the table has columns for."""
 TYPES = {"text": "文字", "number": "小数", "integer": "整数", "date": "日期", "choice": "选项", "boolean": "是否"}
 
@@ -69,7 +70,7 @@ def sheet_of(definition: Definition) -> Sheet:
     sheet["documents"] = [
         {name: str(row[name] or "") for name in TABLES["documents"]} for row in kept["documents"]
     ]  # fmt: skip
-    sheet["fields"] = _rows_of(kept["fields"], kept["public"], kept["component"])
+    sheet["fields"] = _rows_of(definition, kept["public"], kept["component"])
     own = {row["name"] for row in sheet["fields"]}
     sheet |= {f"public.{name}": value for name, value in kept["public"].items() if name not in own}
     more = [name for name in kept["component"] if name not in own]
@@ -77,8 +78,8 @@ def sheet_of(definition: Definition) -> Sheet:
     return sheet
 
 
-def _rows_of(schema: Mapping[str, Any], public: Mapping[str, str], component: Iterable[str]) -> list[dict[str, str]]:
-    required, keys = set(schema.get("required", ())), set(component)
+def _rows_of(definition: Definition, public: Mapping[str, str], component: Iterable[str]) -> list[dict[str, str]]:
+    required, keys = set(definition.fields.get("required", ())), set(component)
     return [
         {
             "name": name,
@@ -93,7 +94,7 @@ def _rows_of(schema: Mapping[str, Any], public: Mapping[str, str], component: It
             "component": YES if name in keys else "",
             "more": _more(one),
         }
-        for name, one in schema.get("properties", {}).items()
+        for name, one in fields_of(definition).items()
     ]
 
 

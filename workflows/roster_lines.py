@@ -3,6 +3,7 @@
 After publication, holding or stopping a line needs no new notice; another amount or a line nobody has seen does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -13,14 +14,20 @@ from sqlmodel import Session, col, select
 from models.households import IdentityOutcome, Member
 from models.officers import ActingOfficer
 from models.rosters import LineState, PayeeRelation, Roster, RosterLine, RosterStatus
+from policies.definitions import Definition
 from policies.enforcement import allow
+from policies.entitlements import entitlement_key
+from policies.formulas import component_of, program_of
+from policies.formulas.fields import properties
 from policies.interests import require_disinterested
 from policies.lifecycles import Desk
 from policies.moves import record_event, title_of
-from policies.notices import mark
+from policies.notices import mark, published_fields
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, ReasonMissing, Refused, StepNotPossible
+from workflows.application_values import expected_fen, read_values
 from workflows.notices import published_marks
+from workflows.project_versions import followed_by
 
 EDITABLE = (RosterStatus.DRAFT, RosterStatus.ON_NOTICE, RosterStatus.ENDORSED, RosterStatus.RETURNED)
 """Where the township may still adjust lines, and where a check may run."""
@@ -96,35 +103,82 @@ def release_line(session: Session, line: RosterLine, *, by: ActingOfficer, reaso
     if line.identity_outcome == IdentityOutcome.DEAD and line.payee_relation != PayeeRelation.HEIR:
         raise PersonDead(title=title_of(roster), sequence=line.sequence)
     seen = published_marks(session, roster) if roster.notice_round else set()
-    person = session.exec(select(Member.person).where(Member.id == line.member_id)).one()
-    facts = mark(person, line.quantity, line.standard, line.amount_fen, line.component)
-    changed = bool(seen) and (line.sequence, facts) not in seen
+    changed = bool(seen) and (line.sequence, _mark_of(session, line, followed_by(session, roster))) not in seen
     return _set_state(
         session, line, LineState.ACTIVE, (LineState.HELD, LineState.STOPPED), "恢复发放", by, reason, changed=changed
     )
 
 
 def change_amount(
-    session: Session, line: RosterLine, *, by: ActingOfficer, quantity: Decimal, standard: Decimal, reason: str
+    session: Session,
+    line: RosterLine,
+    *,
+    by: ActingOfficer,
+    quantity: Decimal,
+    standard: Decimal,
+    reason: str,
+    own: Mapping[str, Any] | None = None,
 ) -> RosterLine:
-    """Change quantity or standard and with them the amount; once published, this asks for a new notice. （第十六条）
+    """Change quantity, standard or own fields and with them the amount, by the roster's version. （第十六条）
 
-    Raises StepNotPossible, ReasonMissing, OwnHousehold, AmountWrong, FasterColleague.
+    Once published, another published fact asks for a new notice. `own` None leaves the own fields as they are.
+    Raises StepNotPossible, ReasonMissing, OwnHousehold, ValueWrong, AmountWrong, AmountMissing, AmountOutside,
+    FasterColleague.
     """
     roster = _roster_of(session, line)
     _allow_edit(session, roster, by, "更正金额", reason)
     _require_other(session, roster, line, by, "更正金额")
-    quantity, standard = quantity.quantize(THOUSANDTH, ROUND_HALF_UP), standard.quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
-    amount_fen = line_amount_fen(quantity, standard)
-    if amount_fen <= 0:
-        raise AmountWrong(title=title_of(roster), sequence=line.sequence, quantity=quantity, standard=standard)
-    former = {"quantity": str(line.quantity), "standard": str(line.standard), "amount_fen": line.amount_fen}
-    values = {"quantity": quantity, "standard": standard, "amount_fen": amount_fen}
+    definition = followed_by(session, roster)
+    values = _recomputed(session, roster, line, definition, quantity, standard, own)
+    former = {name: _plain(getattr(line, name)) for name in values if name != "entitlement_key"}
+    published = _mark_of(session, line, definition)
     _write(session, line, {"amount_fen": line.amount_fen}, values)
-    _carry(session, roster, changed=roster.notice_round > 0)
-    facts = {"sequence": line.sequence, "before": former, "amount_fen": amount_fen}
+    _carry(session, roster, changed=roster.notice_round > 0 and published != _mark_of(session, line, definition))
+    facts = {"sequence": line.sequence, "before": former, "amount_fen": line.amount_fen}
     _record(session, roster, "change_amount", "更正金额", by, reason, facts)
     return line
+
+
+def _recomputed(
+    session: Session,
+    roster: Roster,
+    line: RosterLine,
+    definition: Definition,
+    quantity: Decimal,
+    standard: Decimal,
+    own: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the columns of a line as they follow from what was typed; another component is another entitlement."""
+    quantity, standard = quantity.quantize(THOUSANDTH, ROUND_HALF_UP), standard.quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
+    values: dict[str, Any] = {"quantity": quantity, "standard": standard}
+    if program_of(definition).plain and not properties(definition) and not own:
+        amount_fen = line_amount_fen(quantity, standard)
+        if amount_fen <= 0:
+            raise AmountWrong(title=title_of(roster), sequence=line.sequence, quantity=quantity, standard=standard)
+        return values | {"amount_fen": amount_fen}
+    extra = dict(line.extra) if own is None else read_values(definition, own)
+    values |= {"extra": extra, "amount_fen": expected_fen(definition, quantity, standard, extra)}
+    if definition.component and (component := component_of(definition, extra)) != line.component:
+        person = _person(session, line)
+        key = entitlement_key(definition.code, roster.period, person, component)
+        values |= {"component": component, "entitlement_key": key}
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _person(session: Session, line: RosterLine) -> str:
+    return session.exec(
+        select(Member.person).where(Member.division_code == line.division_code, Member.id == line.member_id)
+    ).one()
+
+
+def _mark_of(session: Session, line: RosterLine, definition: Definition) -> str:
+    """Return the digest of the line's facts that a notice shows."""
+    shown = published_fields(definition, line.extra)
+    return mark(_person(session, line), line.quantity, line.standard, line.amount_fen, line.component, shown)
 
 
 def _set_state(

@@ -64,7 +64,12 @@ def check_fields(definition: Definition) -> None:
 def properties(definition: Definition) -> Mapping[str, Mapping[str, Any]]:
     """Return the project's own fields by their names, in the order in which they were written."""
     found = definition.fields.get("properties", {})
-    return found if isinstance(found, Mapping) else {}
+    return dict(sorted(found.items(), key=_place)) if isinstance(found, Mapping) else {}
+
+
+def _place(named: tuple[str, Any]) -> int:
+    order = named[1].get("x-order") if isinstance(named[1], Mapping) else None
+    return order if isinstance(order, int) else MOST_FIELDS
 
 
 def required(definition: Definition) -> frozenset[str]:
