@@ -8,12 +8,19 @@ from sqlmodel import Session, select
 
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
-from models.project_changes import ProjectChange, ProjectChangeKind
+from models.project_changes import (
+    ExceptionStatus,
+    ProjectChange,
+    ProjectChangeKind,
+    ProjectChangeStatus,
+    ProjectException,
+)
 from models.projects import PolicyLevel, SubsidyProject
-from policies.definitions import Definition, Document, Payout, StandardRow
+from policies.clock import now
+from policies.definitions import Definition, Document, Payout, StandardRow, digest_of, stored
 from tests.conftest import As
 from tests.factories import COUNTY, LEAGUE, REGION, World
-from tests.world import PASSWORD, Office, _staffed
+from tests.world import NUMBERS, PASSWORD, Office, _staffed
 from workflows import project_changes as changes
 from workflows.attachments import Evidence
 from workflows.project_sheets import Sheet, sheet_of
@@ -120,3 +127,35 @@ class Manzhouli:
         self.league_department: Office = _staffed(session, hashed, HULUNBUIR, department, "hlb.nm", "农牧")
         self.league_finance: Office = _staffed(session, hashed, HULUNBUIR, finance, "hlb.cz")
         self.region_finance: Office = world.region_finance
+
+
+def a_project_change_in(session: Session, county: World, status: Any) -> ProjectChange:
+    """Make a change in any status: of the region in its own way's, of the county in all others."""
+    regional = str(status) in ("draft", "submitted", "signed", "examined", "returned", "effective", "withdrawn")
+    level = PolicyLevel.REGION if regional else PolicyLevel.COUNTY
+    definition = a_definition(f"88{next(NUMBERS):07d}", policy_level=level)
+    place = REGION if regional else COUNTY
+    change = ProjectChange(
+        division_code=place, owner_code=place, number=f"XM{next(NUMBERS)}", kind=ProjectChangeKind.ADMIT,
+        status=status, policy_level=level, sector=definition.sector, code=definition.code, name=definition.name,
+        sheet=sheet_of(definition), definition=stored(definition), digest=digest_of(definition), document_count=1,
+        reason="试验", prepared_at=now(session), arrived_at=now(session),
+    )  # fmt: skip
+    if "returned" in str(status):
+        change.resume_status = ProjectChangeStatus.SIGNED if regional else ProjectChangeStatus.JOINED
+    session.add(change)
+    session.flush()
+    return change
+
+
+def a_project_exception_in(session: Session, county: World, status: Any) -> ProjectException:
+    """Make an entry of the register of exceptions in any status."""
+    record = ProjectException(
+        division_code=REGION, number=f"LW{next(NUMBERS)}", name="某项补贴", policy_level=PolicyLevel.REGION,
+        sector="民政", reason="试验", document_number="1号", document_title="通知", document_issuer="财政厅",
+        issued_on=date(2026, 1, 1), evidence_count=1, status=status, arrived_at=now(session),
+        resume_status=ExceptionStatus.PROPOSED if str(status) == "returned" else None,
+    )  # fmt: skip
+    session.add(record)
+    session.flush()
+    return record

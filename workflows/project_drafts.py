@@ -119,8 +119,17 @@ def draft(
     require_level(level, by, project.division_code if project is not None else "")
     if kind == ProjectChangeKind.STOP and effective_on is None:
         raise ReasonMissing(step="填写停用申请", field="停用日期")
-    if definition is not None:
-        sheet = sheet_of(definition)
+    return _begin(
+        session, by, kind, project, level, sheet if definition is None else sheet_of(definition), reason.strip(),
+        effective_on if kind == ProjectChangeKind.STOP else None,
+    )  # fmt: skip
+
+
+def _begin(
+    session: Session, by: ActingOfficer, kind: ProjectChangeKind, project: SubsidyProject | None, level: PolicyLevel,
+    sheet: Sheet, reason: str, day: date | None,
+) -> ProjectChange:  # fmt: skip
+    """Write the first draft of a form."""
     owner = project.division_code if project is not None else owner_of(level, by.division_code)
     local = owner != REGION_CODE
     change = ProjectChange(
@@ -136,8 +145,8 @@ def draft(
         project_id=project.id if project is not None else None,
         base_version=project.project_version if project is not None else 0,
         sheet=sheet,
-        reason=reason.strip(),
-        effective_on=effective_on if kind == ProjectChangeKind.STOP else None,
+        reason=reason,
+        effective_on=day,
         prepared_at=now(session),
     )
     desk = Desk.DEPARTMENT_CLERK if local else Desk.REGION_DEPARTMENT_CLERK

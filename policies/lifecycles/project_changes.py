@@ -113,6 +113,6 @@ PROJECT_EXCEPTION_LIFECYCLE = Lifecycle(
         Step("keep", E.ENDING, E.CONFIRMED, P.EXCEPTION_CONFIRM, "不同意恢复", Desk.REGION_FINANCE_REVIEWER,
              asks=(REASON,), forward=False),
     ),
-    ends=frozenset({E.ENDED, E.WITHDRAWN}),
+    ends=frozenset({E.CONFIRMED, E.ENDED, E.WITHDRAWN}),
 )
 # fmt: on
