@@ -46,6 +46,7 @@ from tests.factories import (
 )
 from tests.flows import a_flow_in
 from tests.local_records import a_calendar_version_in, a_local_rule_in, a_standard_in
+from tests.library import a_project_change_in, a_project_exception_in
 from tests.payments import Payments
 from tests.world import NUMBERS, _officer, key
 from workflows.sessions import hasher
@@ -290,6 +291,7 @@ PLAIN: dict[str, Callable[[Session, World, Any], Any]] = {
     "bank_reply": a_bank_reply_in,
     "flow": a_flow_in,
     "household_review": a_household_review_in, "registry_change": a_registry_change_in,
+    "project_change": a_project_change_in, "project_exception": a_project_exception_in,
     "annual_list": an_annual_list_in, "publication": a_publication_in,
     "allocation_plan": an_allocation_plan_in,
     "standard": a_standard_in, "local_rule": a_local_rule_in, "calendar": a_calendar_version_in,

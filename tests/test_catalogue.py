@@ -190,6 +190,7 @@ WAYS = {
     "limits of a place: one number or day, no row; the region's task to file; the calendar": "apply_calendar due_day"
     " local_value tell_local_rule",
     "counters and the clock": "advance_clock reveals_made stop_rotation",
+    "the library of projects, public to all who work": "policy_file project_names",
 }
 """The named ways across a policy: whoever adds one says here what it is for."""
 
