@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from models.clock import CalendarStatus, CalendarVersion
 from models.local_rules import LocalRule, LocalRuleStatus
+from models.officers import ActingOfficer
 from models.projects import NoticePeriod, ProjectStandard, StandardStatus, SubsidyProject
 from policies.clock import today
 from tests.console import ConsoleServer, running, token_of
@@ -105,7 +106,7 @@ def test_a_local_rule_from_proposal_to_filing_by_clicks(console, county, owner):
         shown = client.get(f"{BASE}/limits").text
         assert "细则" in shown and "主管部门审核时限" in shown
     with console.client(county.region_finance.clerk) as client:
-        assert "请备案" in client.get(f"{BASE}/inbox").text
+        assert "请备案" in client.get(f"{BASE}/").text
         assert post(client, "/local-rule/action/file", pks=str(record.id)).status_code in (200, 303)
     assert the(owner, LocalRule, parameter="department_review").status == LocalRuleStatus.FILED
 
@@ -143,7 +144,8 @@ def test_ten_thousand_rows_open_at_once(console, county, owner):
         session.execute(
             sa.text(
                 "insert into local_rules (division_code, number, parameter, title, value, unit, law_value, valid_from,"
-                " document_number, document_title, status, version) select '150430000000', 'XZN' || n, 'township_notice',"
+                " document_number, document_title, status, version)"
+                " select '150430000000', 'XZN' || n, 'township_notice',"
                 " '清册公示时限', 3, '个工作日', 5, date '2030-01-01' + n, '文', '文', 'discarded', 1"
                 " from generate_series(1, 10000) n"
             )
@@ -153,25 +155,32 @@ def test_ten_thousand_rows_open_at_once(console, county, owner):
                 "insert into subsidy_projects (division_code, code, name, short_name, sector, domain, policy_level,"
                 " funding_object, unit, period_kind, standard_note, exclusions_note, eligibility, gov_eco_code,"
                 " names_shown, sheet_kind, status, source) select division_code, 'Z' || lpad(n::text, 6, '0'),"
-                " '项目' || n, '', '农牧', '', policy_level, '户', '亩', '', '', '', '', '', true, 'generic', 'admitted', ''"
+                " '项目' || n, '', '农牧', '', policy_level, '户', '亩', '', '', '', '', '', true, 'generic', 'admitted',"
+                " ''"
                 " from subsidy_projects, generate_series(1, 10000) n where code = :land"
             ),
             {"land": LAND},
         )
         session.execute(sa.text("analyze project_standards, local_rules, subsidy_projects"))
+    bare = quickest(console, county.department.clerk, "/project-change/list?tab=all")  # an empty list, as loaded as now
     for by, path in (
         (county.department.clerk, "/project-standard/list?tab=all"), (county.finance.clerk, "/local-rule/list?tab=all"),
         (county.department.clerk, "/notice-periods"), (county.department.clerk, "/notice-periods?missing=yes"),
         (county.department.clerk, "/notice-periods?q=项目99"),
     ):  # fmt: skip
-        with console.client(by) as client:
-            spent = []
-            for _ in range(4):
-                begun = perf_counter()
-                assert client.get(f"{BASE}{path}").status_code == 200
-                spent.append(perf_counter() - begun)
-            print(path, f"{min(spent) * 1000:.0f} ms")
-            assert min(spent) < 0.2, path
+        spent = quickest(console, by, path)
+        assert spent < max(0.2, 4 * bare), (path, spent, bare)
+
+
+def quickest(console: ConsoleServer, by: ActingOfficer, path: str) -> float:
+    """Return the shortest of four times that a page takes."""
+    spent = []
+    with console.client(by) as client:
+        for _ in range(4):
+            begun = perf_counter()
+            assert client.get(f"{BASE}{path}").status_code == 200
+            spent.append(perf_counter() - begun)
+    return min(spent)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440", "390"])

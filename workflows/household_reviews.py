@@ -308,7 +308,8 @@ def to_review(session: Session, division: str, village: str, *, overdue: bool = 
     """Return the households of a village that have no review of this year, the longest unreviewed first."""
     day = today(session)
     asked = {
-        "division": division, "village": village, "overdue": overdue, "limit": limit_day(session, division), "year": day.year,
+        "division": division, "village": village, "overdue": overdue, "limit": limit_day(session, division),
+        "year": day.year,
         "most": MOST_AT_ONCE,
     }  # fmt: skip
     ids = list(session.execute(DUE, asked).scalars())

@@ -1,7 +1,6 @@
 """Public notices: their period, their frozen content, and the objections they draw. （第十五条、第十六条第三项）"""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import text
