@@ -155,8 +155,8 @@ def test_ten_thousand_rows_open_at_once(console, county, owner):
                 "insert into subsidy_projects (division_code, code, name, short_name, sector, domain, policy_level,"
                 " funding_object, unit, period_kind, standard_note, exclusions_note, eligibility, gov_eco_code,"
                 " names_shown, sheet_kind, status, source) select division_code, 'Z' || lpad(n::text, 6, '0'),"
-                " '项目' || n, '', '农牧', '', policy_level, '户', '亩', '', '', '', '', '', true, 'generic', 'admitted',"
-                " ''"
+                " '项目' || n, '', '农牧', '', policy_level, '户', '亩', '', '', '', '', '', true, 'generic',"
+                " 'admitted', ''"
                 " from subsidy_projects, generate_series(1, 10000) n where code = :land"
             ),
             {"land": LAND},
