@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from models.base import Labelled
+from models.certificates import CertificateKind
 from models.households import IdentityOutcome, MemberStatus
 from models.rosters import PayeeRelation
 from policies.rules.sources import (
+    CERTIFICATES,
     EXCLUDED,
     HOUSEHOLD_AREA,
     MEMBER,
@@ -66,6 +68,36 @@ ACCOUNT_STATES: Choices = (
     ("name_differs", "户名不符"),
     ("wrong_kind", "不是社会保障卡账户"),
 )
+HOLDINGS = {
+    CertificateKind.DISABILITY: "持有残疾证",
+    CertificateKind.RURAL_ALLOWANCE: "享受农村低保",
+    CertificateKind.URBAN_ALLOWANCE: "享受城市低保",
+    CertificateKind.EXTREME_POVERTY: "特困供养对象",
+    CertificateKind.ORPHAN: "孤儿或事实无人抚养",
+    CertificateKind.VETERAN: "退役军人优抚对象",
+    CertificateKind.FAMILY_PLANNING: "计生奖扶特扶对象",
+    CertificateKind.RANGER: "护林员草管员护边员",
+    CertificateKind.PUBLIC_JOB: "公益性岗位在岗",
+    CertificateKind.DIFFICULTY: "防返贫监测对象",
+    CertificateKind.HOUSING: "住房保障对象",
+    CertificateKind.TAX: "经营主体或纳税登记",
+}
+"""What a valid certificate of a kind makes of a person. （第二十九条）"""
+
+
+def _holding(kind: CertificateKind, title: str) -> "Fact":
+    """Return the fact that a person holds a certificate; missing where no connected body tells of its kind."""
+    return Fact(
+        f"holds_{kind}",
+        title,
+        Kind.BOOLEAN,
+        f"case when '{kind}' = any (told.kinds) and keeper.current"
+        f" then coalesce('{kind}' = any (held.kinds), false) end",
+        CERTIFICATES,
+        note=f"所属期内有效的“{kind.label}”；共享来源未接通或数据陈旧、人员由外地管理的为缺失",
+    )
+
+
 SHEETS: Choices = (("land", "耕地"), ("generic", "通用"))
 NUMBER, MONEY, TEXT, DATE, BOOLEAN, CHOICE = Kind
 
@@ -176,6 +208,8 @@ ALL: tuple[Fact, ...] = (
         note="同一人（或同一户、同一构成，由项目定）在本旗县所属期重叠的互斥项目清册中正常列支或已发放",
     ),
     Fact("exclusive_projects", "互斥项目", TEXT, "coalesce(excluded.projects, '')", EXCLUDED, note="没有为空文字"),
+    # Certificates: what other departments tell of a person.
+    *(_holding(kind, title) for kind, title in HOLDINGS.items()),
     Fact("today", "今天", DATE, "r.today", note="业务日期", moving=True),
     # fmt: on
 )

@@ -140,3 +140,25 @@ EXCLUDED = Source(
     "excluded", "left join exclusions_met(:division_code, :roster_id) excluded on excluded.line_id = l.id"
 )
 """Projects of the county that exclude this one for the same person, household or component. （第十六条）"""
+
+CERTIFICATES = Source(
+    "certificates",
+    """left join (
+    select c.member_id, array_agg(distinct cast(c.kind as text)) as kinds
+    from r join certificates c on c.division_code = r.division_code
+        and c.valid_from <= r.period_end and coalesce(c.valid_to, r.period_start) >= r.period_start
+        and coalesce(c.ended_on, 'infinity') > r.period_start
+    where c.division_code = :division_code
+    group by c.member_id
+) held on held.member_id = l.member_id
+left join members keeper on keeper.division_code = l.division_code and keeper.id = l.member_id
+cross join (
+    select coalesce(array_agg(distinct k.kind), cast('{}' as text[])) as kinds
+    from r cross join exchange_bodies b cross join lateral unnest(b.kinds) k (kind)
+    where b.enabled and b.last_applied_at is not null and b.last_as_of >= r.today - b.fresh_days
+) told""",
+)
+"""Which certificates a person holds in the period, and of which kinds a connected body tells. （第二十九条）
+
+What no connected body tells, and whoever another township keeps, is not known here.
+"""
