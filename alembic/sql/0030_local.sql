@@ -8,7 +8,8 @@ begin
         raise exception '补贴标准不能删除，可定止期' using errcode = '42501';
     end if;
     if tg_op = 'INSERT' then
-        select p.sector, p.name into new.sector, new.project_name from subsidy_projects p where p.id = new.project_id;
+        select coalesce(max(p.sector), new.sector), coalesce(max(p.name), new.project_name)
+            into new.sector, new.project_name from subsidy_projects p where p.id = new.project_id;
         return new;
     end if;
     if (new.division_code, new.project_id, new.sector, new.project_name)
