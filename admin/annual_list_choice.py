@@ -23,7 +23,7 @@ from policies.refusals import NotFound, Refused
 from workflows import annual_lists
 from workflows.annual_list_offers import FILTERS, Offer, OfferPage, latest, matching, offer_page, offers, upper_of
 
-PAGE = 200
+PAGE = 100
 LONGEST, LONGEST_REASON = 60, 200
 SHOWS = (
     ("", "全部"), ("chosen", "已选"), ("open", "可选未选"), ("added", "新增"), ("dropped", "移出"),

@@ -24,11 +24,11 @@ from workflows.household_reviews import CHECKS
 EMPTY = "—"
 GOOD = frozenset(
     ("verified", "paid", "settled", "closed", "final", "funded", "refunded", "agreed", "applied", "done", "alive")
-    + ("match", "active", "admitted", "enabled")
+    + ("kept", "match", "active", "admitted", "enabled")
 )
 BAD = frozenset(
     ("refused", "rejected", "failed", "returned", "different", "red", "stopped", "dead", "not_found", "mismatch")
-    + ("missing", "open", "cancelled", "problem")
+    + ("dropped", "missing", "open", "cancelled", "problem")
 )
 WAITING = frozenset(
     ("draft", "drafted", "prepared", "registered", "notified", "yellow", "held", "dormant", "unknown", "queued")
