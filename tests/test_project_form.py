@@ -1,4 +1,4 @@
-"""《惠民惠农财政补贴项目申请表》 in the console: clicks only, nothing typed is lost, mistakes at their fields. （第七条）"""
+"""《惠民惠农财政补贴项目申请表》 in the console: nothing typed is lost, mistakes at their fields. （第七条）"""
 
 from collections.abc import Iterator
 
@@ -27,9 +27,9 @@ TYPED = {
 
 
 @pytest.fixture
-def server(county: World) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
+def console(county: World) -> Iterator[ConsoleServer]:
+    with running() as made:
+        yield made
 
 
 def post(client: httpx.Client, page: str, data: dict[str, str], to: str = "", file: bool = False) -> httpx.Response:
@@ -47,8 +47,8 @@ def drafted(client: httpx.Client) -> str:
     return made.headers["location"].split("/")[-1].split("?")[0]
 
 
-def test_a_form_is_saved_checked_and_submitted(server: ConsoleServer, as_: As, county: World):
-    with server.client(county.region_department.clerk) as client:
+def test_a_form_is_saved_checked_and_submitted(console: ConsoleServer, as_: As, county: World):
+    with console.client(county.region_department.clerk) as client:
         key = drafted(client)
         page = f"/console/project-form/{key}"
         assert "提交前需要填写或更正" in client.get(page).text
@@ -57,13 +57,14 @@ def test_a_form_is_saved_checked_and_submitted(server: ConsoleServer, as_: As, c
         assert saved.headers["location"] == f"{page}?done=check"
         shown = client.get(saved.headers["location"]).text
         assert 'value="面积 * 补贴标"' in shown and 'value="很多"' in shown and "e-standards.1.yuan" in shown
-        again = post(client, page, TYPED | {"version": "2", "then": "submit", "documents.0.attachment_id": papers(as_, county, key)})
+        right = TYPED | {"version": "2", "then": "submit", "documents.0.attachment_id": papers(as_, county, key)}
+        again = post(client, page, right)
         assert again.headers["location"] == f"/console/project-change/action/submit?pks={key}"
         assert "内容齐全" in client.get(page).text
         paper = client.get(f"/console/project-change/paper/{key}/{papers(as_, county, key)}")
         assert paper.content == FILE.content
     step(as_, county, int(key), *REGION_WAY[0])
-    with server.client(county.region_department.clerk) as client:
+    with console.client(county.region_department.clerk) as client:
         assert client.get(page).status_code == 403
         record = client.get(f"/console/project-change/details/{key}").text
         assert "面积（area）" in record and "12.3456 元" in record
@@ -75,10 +76,10 @@ def papers(as_: As, county: World, key: str) -> str:
         return str(rows[0]["attachment_id"])
 
 
-def test_rows_are_added_and_struck_out(server: ConsoleServer, as_: As, county: World):
+def test_rows_are_added_and_struck_out(console: ConsoleServer, as_: As, county: World):
     number = begun(as_, county.region_department.clerk, a_definition())
     page = f"/console/project-form/{number}"
-    with server.client(county.region_department.clerk) as client:
+    with console.client(county.region_department.clerk) as client:
         more = post(client, page, TYPED | {"then": "fields"})
         assert more.headers["location"] == f"{page}?more=fields#fields"
         assert 'name="fields.3.name"' in client.get(f"{page}?more=fields").text
@@ -87,55 +88,55 @@ def test_rows_are_added_and_struck_out(server: ConsoleServer, as_: As, county: W
         assert session.get_one(ProjectChange, number).sheet["fields"] == []
 
 
-def test_a_file_that_is_no_document_loses_nothing(server: ConsoleServer, as_: As, county: World):
+def test_a_file_that_is_no_document_loses_nothing(console: ConsoleServer, as_: As, county: World):
     number = begun(as_, county.region_department.clerk, a_definition())
     page = f"/console/project-form/{number}"
-    with server.client(county.region_department.clerk) as client:
+    with console.client(county.region_department.clerk) as client:
         data = {"csrf_token": token_of(client.get(page).text)} | TYPED | {"guide": "刚刚写的指南"}
         refused = client.post(page, data=data, files={"documents.0.file": ("x.pdf", b"no pdf", "application/pdf")})
         assert refused.status_code == 400
         assert "刚刚写的指南" in refused.text and "不是完整的" in refused.text
 
 
-def test_two_windows_do_not_overwrite_each_other(server: ConsoleServer, as_: As, county: World):
+def test_two_windows_do_not_overwrite_each_other(console: ConsoleServer, as_: As, county: World):
     number = begun(as_, county.region_department.clerk, a_definition())
     page = f"/console/project-form/{number}"
-    with server.client(county.region_department.clerk) as client:
+    with console.client(county.region_department.clerk) as client:
         assert post(client, page, TYPED | {"version": "2"}).status_code == 303
         late = post(client, page, TYPED | {"version": "2", "name": "第二个窗口"})
         assert late.status_code == 409 and "第二个窗口" in late.text
 
 
-def test_others_open_no_form(server: ConsoleServer, as_: As, county: World):
+def test_others_open_no_form(console: ConsoleServer, as_: As, county: World):
     number = begun(as_, county.region_department.clerk, a_definition())
     for by in (county.region_department.reviewer, county.region_finance.clerk, county.department.clerk):
-        with server.client(by) as client:
+        with console.client(by) as client:
             assert client.get(f"/console/project-form/{number}").status_code in (403, 404)
 
 
-def test_the_library_shows_versions_documents_and_what_differs(server: ConsoleServer, as_: As, county: World):
+def test_the_library_shows_versions_documents_and_what_differs(console: ConsoleServer, as_: As, county: World):
     number = admitted(as_, county)
     with as_(county.region_department.clerk) as session:
         document = session.exec(select(PolicyDocument)).one().id
     page = f"/console/subsidy-project/details/{number}"
-    with server.client(county.township.clerk) as client:
+    with console.client(county.township.clerk) as client:
         assert "第 1 版的内容" in client.get(f"{page}?tab=project_versions").text
         assert "内农发〔2026〕1号" in client.get(f"{page}?tab=policy_documents").text
         assert client.get(f"/console/policy-file/{document}").content == FILE.content
-    with server.client(county.region_department.clerk) as client:
+    with console.client(county.region_department.clerk) as client:
         assert f"/console/subsidy-project/form/amend?pk={number}" in client.get(page).text
         data = {"csrf_token": token_of(client.get(f"/console/subsidy-project/form/amend?pk={number}").text)}
         made = client.post("/console/subsidy-project/form/amend", data=data | {"pks": str(number), "reason": "提标"})
         assert "/console/project-change/details/" in made.headers["location"]
-    with server.client(county.department.clerk) as client:
+    with console.client(county.department.clerk) as client:
         assert "form/amend" not in client.get(page).text
 
 
-def test_finance_takes_its_steps_from_the_inbox(server: ConsoleServer, as_: As, county: World):
+def test_finance_takes_its_steps_from_the_inbox(console: ConsoleServer, as_: As, county: World):
     number = begun(as_, county.region_department.clerk, a_definition())
     for verb, name in REGION_WAY[:2]:
         step(as_, county, number, verb, name)
-    with server.client(officer(county, "region_finance.clerk")) as client:
+    with console.client(officer(county, "region_finance.clerk")) as client:
         assert f"/console/project-change/details/{number}" in client.get("/console/").text
         page = f"/console/project-change/action/examine?pks={number}"
         data = {"csrf_token": token_of(client.get(page).text), "pks": str(number)}
