@@ -44,7 +44,7 @@ class BudgetIndicatorView(ConsoleView, model=BudgetIndicator):
     noun = "indicator"
     related = (
         Related(
-            "占用的支付单", PaymentOrder, "indicator_id",
+            "变动和占用", PaymentOrder, "indicator_id",
             ("number", "project_name", "line_count", "amount_fen", "status", "drafted_at"), P.ORDER_VIEW,
             link="payment-order", order="-id", total="amount_fen", together=True,
         ),
