@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from models.events import Event
-from models.households import Household, MemberStatus
+from models.households import Household, Member, MemberStatus
 from models.jobs import Job, JobStatus
 from models.projects import ProjectStandard, SubsidyProject
 from models.qualifications import (
@@ -148,6 +148,23 @@ class TestGenerate:
                 sa.text("update qualifications set valid_to = date '2026-03-31' where id = :id"), {"id": register[0].id}
             )
         assert made(county, as_).line_count == 3
+        assert made(county, as_, **NEXT).line_count == 2
+
+    def test_one_that_ended_after_the_period_began_is_still_listed_and_only_once(
+        self, county: World, owner: Owner, as_: As, register: list[Qualification]
+    ):
+        with owner() as session:
+            session.execute(
+                sa.text(
+                    "update qualifications set status = 'ended', ends_on = date '2026-05-01' where id = any (:ids)"
+                ),
+                {"ids": [register[0].id, register[1].id]},
+            )
+            again = session.get_one(Member, register[0].member_id)
+            qualified(session, county, again, quantity="7", valid_from=date(2026, 5, 1))
+        record = made(county, as_)
+        with owner() as session:
+            assert sorted(line.amount_fen for line in lines(session, record)) == [3_000, 4_500, 10_500]
         assert made(county, as_, **NEXT).line_count == 2
 
     def test_where_the_head_is_paid_the_heads_account_receives(self, county: World, owner: Owner, as_: As):

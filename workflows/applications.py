@@ -144,7 +144,10 @@ def amend(
     asked: Asked,
     evidence: Sequence[Evidence] = (),
 ) -> Application:
-    """Amend a returned application; the head audits it again. （第十四条） Raises as `enter` does."""
+    """Amend a returned application; the head audits it again. （第十四条） Raises as `enter` does.
+
+    What a department's system had approved was something else: its approval counts for nothing any more.
+    """
     allow(session, by, Permission.APPLICATION_ENTER, application)
     step = APPLICATION_LIFECYCLE.step("resume", application.status, title_of(application))
     require_desk(step, by)
@@ -164,6 +167,7 @@ def amend(
         .values(
             **_facts(settled),
             amended=True,
+            examined_outside=False,
             evidence_count=application.evidence_count + len(evidence),
             resume_status=ApplicationStatus.SUBMITTED if application.head_required else ApplicationStatus.ENDORSED,
             version=application.version + 1,

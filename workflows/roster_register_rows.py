@@ -62,7 +62,8 @@ with heads as (
     where l.division_code = :division and r.division_code = :division and r.project_id = :project
         and r.period = :period and l.state <> 'stopped'
 ), found as (
-    select q.id as qualification_id, q.number, q.village as place, m.id as member_id, m.name, m.name_key,
+    select distinct on (q.member_id, q.component) q.id as qualification_id, q.number, q.village as place,
+        m.id as member_id, m.name, m.name_key,
         m.id_number, m.id_index, q.quantity, q.component, q.extra, h.name_key as head_key,
         case when :by_head and h.id is not null then h.id else m.id end as payee_id,
         case when :by_head and h.id is not null then h.name_key else '' end as payee_name,
@@ -77,8 +78,10 @@ with heads as (
     join members m on m.division_code = q.division_code and m.id = q.member_id
     left join heads h on h.household_id = m.household_id
     left join referenced v on v.member_id = m.id and not m.current
-    where q.division_code = :division and q.project_id = :project and q.status = 'active'
+    where q.division_code = :division and q.project_id = :project
+        and (q.status = 'active' or q.status = 'ended' and q.ends_on > :since_day)
         and q.valid_from <= :until and (q.valid_to is null or q.valid_to >= :since_day)
+    order by q.member_id, q.component, q.status = 'active' desc, q.id desc
 ), priced as (
     select f.*, {amount} as amount_fen from found f
 )
