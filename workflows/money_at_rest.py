@@ -1,7 +1,7 @@
 """Money at rest: received and not passed on, issued and not mapped, arrived and not begun to be paid. （第十条）
 
-The article says 及时 and 第一时间 and gives no number; the days are the platform's own (policies/deadlines.py), local
-rules may be stricter. Ages are working days. What is over its days becomes a task; what has begun lets its task go.
+The article says 及时 and 第一时间 and gives no number; the days are the platform's own (policies/deadlines.py). Ages
+are working days. What is over its days becomes a task; what has begun lets its task go.
 """
 
 from collections.abc import Sequence
@@ -88,11 +88,17 @@ STARTING = f"""
         i.sup_document_number, i.pro_code, i.pro_name, i.amount_fen, cast(i.arrived_at as date) as since,
         p.projects, p.sectors, '已到达，对应项目尚未造册' as what
     from budget_indicators i
-    join lateral (select string_agg(distinct s.name, '、') as projects, array_agg(distinct s.sector) as sectors
-        from project_links l join subsidy_projects s on s.id = l.project_id
-        where l.division_code = i.division_code and l.pro_code = i.pro_code) p on p.projects is not null
-    where {UNTOUCHED} and not {STARTED}
+    join (select l.division_code, l.pro_code, string_agg(distinct s.name, '、') as projects,
+            array_agg(distinct s.sector) as sectors
+        from project_links l join subsidy_projects s on s.id = l.project_id group by l.division_code, l.pro_code) p
+        on p.division_code = i.division_code and p.pro_code = i.pro_code
+    left join (select l.division_code, l.pro_code, max(r.generated_at) as last_at,
+            bool_or(r.status not in ('paid', 'closed')) as under_way
+        from project_links l join rosters r on r.county_code = l.division_code and r.project_id = l.project_id
+        group by l.division_code, l.pro_code) m on m.division_code = i.division_code and m.pro_code = i.pro_code
+    where {UNTOUCHED} and not coalesce(m.under_way or m.last_at >= i.arrived_at, false)
 """  # noqa: S608 - constants
+"""Projects and rosters are summed up once for a budget project, not for each of its indicators."""
 OF_STAGE = {Stage.ISSUING: ISSUING, Stage.MAPPING: MAPPING, Stage.STARTING: STARTING}
 
 CHOSEN = """
