@@ -101,7 +101,7 @@ class ProjectVersion(Table, table=True):
         sa.UniqueConstraint("project_id", "number"),
         sa.Index(
             "ix_project_versions_exclusions",
-            sa.text("(definition -> 'exclusions') jsonb_path_ops"),
+            sa.text("(definition -> 'exclusions')"),
             postgresql_using="gin",
         ),
     )

@@ -1,7 +1,7 @@
 -- Exclusions of projects (第十六条、第十八条), and the formula's amount at the gates.
 
 -- Which projects exclude this one: asked by the code that their versions name.
-create index ix_project_versions_exclusions on project_versions using gin ((definition -> 'exclusions') jsonb_path_ops);
+create index ix_project_versions_exclusions on project_versions using gin ((definition -> 'exclusions'));
 
 -- Lines of a roster whose person, household or component has a project that excludes this one, in the same county and an
 -- overlapping period: active on a roster under way, or paid. Either project's version, as its roster keeps it, may name
