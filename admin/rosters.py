@@ -1,13 +1,12 @@
 """Rosters, their lines, warnings and objections. （第十六至十八条）"""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from admin.base import ConsoleView, Form, Menu, Related, call
+from admin.open_warnings import blue_rules, open_lights, open_rules
 from admin.reading import who
 from admin.roster_line_form import QUANTITY, REASON, STANDARD, asked, correct, own_columns, present
 from models.bank_batches import Disbursement
@@ -29,34 +28,6 @@ from workflows.substeps import told
 SUBSTEPS = ("substep", "substep-bare")
 REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
-
-
-def open_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tuple[str, str]]:
-    """Return the rules with hits that still lack words, for one explanation of all of them."""
-    return _open(session, roster, (Light.YELLOW, Light.BLUE))
-
-
-def blue_rules(session: Session, by: ActingOfficer, roster: Any) -> Sequence[tuple[str, str]]:
-    """Return the blue rules with hits nobody has looked at."""
-    return _open(session, roster, (Light.BLUE,))
-
-
-def open_lights(*lights: Light) -> tuple[Any, ...]:
-    """Return the condition that hits of these lights wait for words."""
-    warning: Any = RosterWarning
-    mine = (warning.division_code == Roster.division_code, warning.roster_id == Roster.id)
-    return (sa.exists().where(*mine, warning.live, warning.explanation == "", warning.light.in_(lights)),)
-
-
-def _open(session: Session, roster: Any, lights: tuple[Light, ...]) -> Sequence[tuple[str, str]]:
-    warning: Any = RosterWarning
-    statement = (
-        sa.select(warning.rule_code, warning.rule_name, sa.func.count())
-        .where(warning.roster_id == roster.id, warning.live, warning.explanation == "", warning.light.in_(lights))
-        .group_by(warning.rule_code, warning.rule_name)
-        .order_by(warning.rule_code)
-    )
-    return [(code, f"{name}（{count} 笔）") for code, name, count in session.execute(statement)]
 
 
 def _substep(slug: str, note: Ask) -> Form:
