@@ -11,8 +11,8 @@ from admin.fields import field_view
 from models.account_batches import AccountBatch
 from models.accounts import Account, AccountStatus
 from models.allocation_plans import AllocationPlan
-from models.applications import Application, ApplicationStatus
 from models.annual_lists import AnnualList
+from models.applications import Application, ApplicationStatus
 from models.bank_batches import BankBatch, BankBatchStatus, Disbursement, DisbursementStatus
 from models.bank_replies import BankReply
 from models.base import Table
@@ -60,7 +60,6 @@ NOUNS: dict[type[Table], str] = {
     Transfer: "transfer",
     VirtualMember: "virtual-member",
     CatalogueTask: "catalogue-task",
-    ProjectFlow: "project-flow",
     AllocationPlan: "allocation-plan",
     Application: "application",
     Qualification: "qualification",
@@ -71,6 +70,7 @@ NOUNS: dict[type[Table], str] = {
     CalendarVersion: "calendar-version",
     ProjectChange: "project-change",
     ProjectException: "project-exception",
+    ProjectFlow: "project-flow",
 }
 """The nouns that wait at desks, with the identity of their view."""
 
@@ -297,13 +297,13 @@ def _detail(record: Any) -> str:
     about = getattr(record, "project_name", "")
     if not about and hasattr(record, "subject"):
         about = field_view(type(record), "subject").cell(record, {}).text
-    kind = getattr(record, "kind", None)
     if isinstance(record, CatalogueTask | AnnualList | Publication):
         return record.detail if isinstance(record, CatalogueTask) else record.title
     if isinstance(record, ProjectChange | ProjectException):
         return f"{record.kind.label} {record.name}" if isinstance(record, ProjectChange) else record.name
     if isinstance(record, LocalRule | CalendarVersion):
         return f"{record.title} {record.value} {record.unit}" if isinstance(record, LocalRule) else record.document
+    kind = getattr(record, "kind", None)
     if isinstance(record, AccountBatch):
         return f"{record.kind.label}：{record.file_name}，可以换卡 {record.ready_count} 行"
     if isinstance(record, Account):

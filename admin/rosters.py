@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.open_warnings import blue_rules, open_lights, open_rules
 from admin.reading import who
 from admin.roster_line_form import QUANTITY, REASON, STANDARD, asked, correct, own_columns, present
+from admin.substep_form import substep_form
 from models.bank_batches import Disbursement
 from models.failures import Failure
 from models.flows import RosterSubstep
@@ -23,26 +24,10 @@ from policies.notices import columns_shown
 from policies.permissions import Permission as P
 from workflows.payment_orders import DRAFTABLE
 from workflows.roster_lines import EDITABLE
-from workflows.substeps import told
 
 SUBSTEPS = ("substep", "substep-bare")
 REVEAL_REASON = Ask("reason", "查看事由", help="将记入明文查看记录，供监督检查")
 EXPLANATION = Ask("text", "说明", help="写明核实情况和依据，随清册进入下一步审核（第十八条）")
-
-
-def _substep(slug: str, note: Ask) -> Form:
-    """Return the form of a flow's sub-step; two, because a note is asked of one and left free by the other."""
-    return Form(
-        slug,
-        "办理流程子环节",
-        P.ROSTER_SUBSTEP,
-        call("substeps", "take"),
-        (note,),
-        consequence="项目所选流程在本环节增加的办理事项，记入办理记录；办完后由本环节岗位继续（第二十四条）。",
-        on_record=True,
-        where=(col(Roster.substep_desk).is_not(None), col(Roster.substep_note) == note.required),
-        notes=told,
-    )
 
 
 class RosterView(ConsoleView, model=Roster):
@@ -179,8 +164,8 @@ class RosterView(ConsoleView, model=Roster):
             on_record=True,
             statuses=(RosterStatus.ON_NOTICE,),
         ),
-        _substep("substep", Ask("note", "意见", help="抽查的，写明逐笔核查的方式和结果")),
-        _substep("substep-bare", Ask("note", "意见", required=False)),
+        substep_form("substep", Ask("note", "意见", help="抽查的，写明逐笔核查的方式和结果")),
+        substep_form("substep-bare", Ask("note", "意见", required=False)),
         Form(
             "draft-orders",
             "生成资金支付单",

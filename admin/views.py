@@ -42,11 +42,11 @@ from admin.oversight import BulletinView, EventView, JobView, RefusalView
 from admin.people import DelegationView, OfficerView, OrganisationView, PostView
 from admin.policy import PolicyChangeView, PolicyEditionView
 from admin.policy_pages import PolicyView, QuestionsView
+from admin.project_changes import ProjectChangeView, ProjectExceptionView
+from admin.project_form import PolicyDocumentView, ProjectFormView
 from admin.projects import SubsidyProjectView
 from admin.publications import PublicationView
 from admin.qualifications import QualificationView, RosterGenerationView
-from admin.project_changes import ProjectChangeView, ProjectExceptionView
-from admin.project_form import PolicyDocumentView, ProjectFormView
 from admin.registry import RegistryChangeView, RegistryTaskView
 from admin.registry_imports import RegistryColumnsView, RegistryImportView
 from admin.reveals import KeyRotationView, RevealView
@@ -110,6 +110,10 @@ VIEWS: tuple[type[Any], ...] = (
     ExchangeBatchView,
     ExchangeFactView,
     SubsidyProjectView,
+    ProjectChangeView,
+    ProjectExceptionView,
+    ProjectFormView,
+    PolicyDocumentView,
     StandardView,
     NoticePeriodView,
     LocalRuleView,
@@ -124,10 +128,6 @@ VIEWS: tuple[type[Any], ...] = (
     CatalogueTaskView,
     WarningRuleView,
     BulletinView,
-    ProjectChangeView,
-    ProjectExceptionView,
-    ProjectFormView,
-    PolicyDocumentView,
     EventView,
     RefusalView,
     AuditView,

@@ -84,7 +84,7 @@ RECONCILIATION = Every("reconciliation", 31, "上次对账", "第二十二条")
 class OwnDeadline(Deadline):
     """A limit of the platform's own: the article says 及时 or 第一时间 and gives no number.
 
-    It stops nothing: when it has passed, a task is raised and the list turns red. Local rules may be stricter.
+    It stops nothing: when it has passed, a task is raised and the list turns red. No parameter of local rules yet.
     """
 
 

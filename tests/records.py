@@ -45,8 +45,8 @@ from tests.factories import (
     lines_of,
 )
 from tests.flows import a_flow_in
-from tests.local_records import a_calendar_version_in, a_local_rule_in, a_standard_in
 from tests.library import a_project_change_in, a_project_exception_in
+from tests.local_records import a_calendar_version_in, a_local_rule_in, a_standard_in
 from tests.payments import Payments
 from tests.world import NUMBERS, _officer, key
 from workflows.sessions import hasher

@@ -14,6 +14,7 @@ MARK = 900_001
 SECTOR = "农牧"
 
 SAMPLES: dict[str, dict[str, Any]] = {
+    "annual_lists": {"edition": MARK},
     "account_batches": {"source": "bank", "file_id": 0},
     "account_batch_rows": {"batch_id": MARK},
     "accounts": {"status": "verifying"},
@@ -46,11 +47,11 @@ RANGED, DOWNWARD = of(RowScope.RANGE), of(RowScope.DOWNWARD)
 SCOPED = sorted({*RANGED, *DOWNWARD})
 
 NEVER_CHANGED = {
-    "application_batches", "application_results", "qualification_lines", "qualification_notices",
-    "calendar_version_days", "account_notices", "attachments", "changes", "desk_holders", "enquiries", "event_archives", "event_heads",
-    "event_links", "events", "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions",
-    "openid_identities", "policy_documents", "postings", "project_versions", "refusals", "residences", "reveals", "roster_substeps",
-    "villages",
+    "account_notices", "application_batches", "application_results", "attachments", "calendar_version_days",
+    "changes", "desk_holders", "enquiries", "event_archives", "event_heads", "event_links", "events",
+    "exchange_coverage", "exchange_facts", "journal_entries", "login_sessions", "openid_identities",
+    "policy_documents", "postings", "project_versions", "qualification_lines", "qualification_notices", "refusals",
+    "residences", "reveals", "roster_substeps", "villages",
 }  # fmt: skip
 """Scoped tables of which the application may neither change nor delete a row."""
 NEVER_INSERTED = {

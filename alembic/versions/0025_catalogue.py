@@ -59,6 +59,9 @@ def upgrade() -> None:
     _project_versions()
     _catalogue_tasks()
     run("0025_catalogue")
+    op.execute("select watch_changes('subsidy_projects')")
+    op.execute("select watch_changes('rosters')")
+    op.execute("select watch_changes('roster_lines')")
 
 
 def _project_versions() -> None:
@@ -127,3 +130,6 @@ def downgrade() -> None:
     op.drop_column("rosters", "project_version")
     op.drop_column("subsidy_projects", "definition")
     op.drop_column("subsidy_projects", "project_version")
+    op.execute("select watch_changes('subsidy_projects')")
+    op.execute("select watch_changes('rosters')")
+    op.execute("select watch_changes('roster_lines')")

@@ -61,6 +61,7 @@ def upgrade() -> None:
     _policy_documents()
     _project_exceptions()
     run("0026_project_changes")
+    op.execute("select watch_changes('subsidy_projects')")
 
 
 def _project_changes() -> None:
@@ -178,3 +179,4 @@ def downgrade() -> None:
     op.drop_table("project_changes")
     _documents(*DOCUMENTS)
     op.drop_column("subsidy_projects", "stopped_on")
+    op.execute("select watch_changes('subsidy_projects')")

@@ -56,6 +56,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("substep_desk is not null"),
     )  # fmt: skip
     run("0029_flows")
+    op.execute("select watch_changes('rosters')")
 
 
 def _project_flows() -> None:
@@ -144,3 +145,4 @@ def downgrade() -> None:
         op.drop_column("rosters", column)
     op.drop_table("roster_substeps")
     op.drop_table("project_flows")
+    op.execute("select watch_changes('rosters')")

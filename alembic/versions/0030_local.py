@@ -40,6 +40,7 @@ def upgrade() -> None:
     _local_rules()
     _calendar()
     run("0030_local")
+    op.execute("select watch_changes('project_standards')")
 
 
 def _columns() -> tuple[sa.Column, ...]:
@@ -152,3 +153,4 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_project_standards_standardstatus"), "project_standards")
     for one in reversed(_columns()):
         op.drop_column("project_standards", one.name)
+    op.execute("select watch_changes('project_standards')")

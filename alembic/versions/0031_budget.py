@@ -57,6 +57,7 @@ def upgrade() -> None:
     _indicator_faults()
     _allocation_plans()
     run("0031_budget")
+    op.execute("select watch_changes('budget_indicators')")
 
 
 def _columns() -> None:
@@ -237,3 +238,4 @@ def downgrade() -> None:
         op.drop_index(f"ix_budget_indicators_{name}", "budget_indicators")
     for column in ("arrived_at", "updated_at", "deleted", "distributed_fen", "sup_document_number", "hot_topic_code"):
         op.drop_column("budget_indicators", column)
+    op.execute("select watch_changes('budget_indicators')")
