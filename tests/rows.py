@@ -14,7 +14,7 @@ MARK = 900_001
 SECTOR = "农牧"
 
 SAMPLES: dict[str, dict[str, Any]] = {
-    "annual_lists": {"edition": MARK},
+    "annual_lists": {"year": MARK},
     "account_batches": {"source": "bank", "file_id": 0},
     "account_batch_rows": {"batch_id": MARK},
     "accounts": {"status": "verifying"},
