@@ -46,7 +46,8 @@ As = Callable[[ActingOfficer | None], AbstractContextManager[Session]]
 
 
 SLOW_FIRST = ("test_crash", "test_mutations", "test_story", "test_console_chain", "test_launcher", "test_browser",
-              "test_matrix", "test_concurrency", "test_routes_hostile")  # fmt: skip
+              "test_matrix", "test_concurrency", "test_routes_hostile", "test_new_subsidy_region",
+              "test_new_subsidy_local")  # fmt: skip
 """Files of a minute or more: begun first, so that no worker is left alone with them at the end."""
 
 
