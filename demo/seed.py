@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from demo.catalogue import load_catalogue
 from demo.officers import FILE as OFFICERS_FILE
 from demo.officers import load_offices, read_accounts, renew_accounts
 from demo.people import ALLOWANCE, COUNTY, GRASSLAND, LAND, SECOND_COUNTY, Population
@@ -121,6 +122,7 @@ def _load(session: Session, people: Population, officers_file: Path) -> None:
     _load_agent_accounts(session)
     load_registry(session, people)
     load_offices(session, officers_file)
+    load_catalogue(session, people)
 
 
 def _load_agent_accounts(session: Session) -> None:

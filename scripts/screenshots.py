@@ -40,6 +40,24 @@ SHOTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("payment-order", "/console/payment-order/list?tab=all", FIRST_ROW),
             ("bulletins", "/console/bulletin/list", ""),
+            ("annual-list", "/console/annual-list/list?tab=all", FIRST_ROW),
+            ("project-funds", "/console/project-funds", ""),
+            ("money-at-rest", "/console/money-at-rest", ""),
+        ),
+    ),
+    (
+        "zizhiqu.nongmu.clerk",
+        (
+            ("project-change", "/console/project-change/list?tab=all", FIRST_ROW),
+            ("flow", "/console/project-flow/list", FIRST_ROW),
+            ("publication", "/console/publication/list?tab=all", FIRST_ROW),
+        ),
+    ),
+    (
+        "aohan.nongmu.clerk",
+        (
+            ("notice-periods", "/console/notice-periods", ""),
+            ("application", "/console/application/list?tab=all", FIRST_ROW),
         ),
     ),
     ("pingtai.security_admin", (("policy", "/console/policy/matrix?kind=finance&level=county&noun=roster", ""),)),
