@@ -12,7 +12,7 @@ from demo.officers import read_accounts
 from demo.people import COUNTY, LAND, PLACES, Population
 from demo.population import SEED, population
 from demo.seed import seed, standard_of
-from demo.world import LINKS, world
+from demo.world import LINKS, UPSTREAM, world
 from models.accounts import Account
 from models.crypto import id_index
 from models.database import transaction
@@ -114,7 +114,7 @@ class TestWorld:
     def test_only_the_hot_topic_class_pays_subsidies(self, people: Population) -> None:
         indicators = [row for row in world(people) if row["kind"] == "indicator"]
         assert Counter(row["HOT_TOPIC_CATE_NAME"] for row in indicators) == {
-            "惠民惠农财政补贴资金": len(LINKS),
+            "惠民惠农财政补贴资金": len(LINKS) + len(UPSTREAM),
             "“三保”支出": 1,
         }
 
