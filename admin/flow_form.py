@@ -33,8 +33,8 @@ KINDS = tuple((str(kind), kind.label) for kind in SubstepKind)
 def _card(way: str, code: Any) -> StageCard:
     place = place_of(way, code)
     law = place.limit.working_days if place.limit is not None else None
-    takes = way == "application" or law is not None
-    words = f"法定 {law} 个工作日，只能更短；空为按法定" if law is not None else "空为不另行规定"
+    takes = way == "roster" and law is not None
+    words = f"法定 {law} 个工作日，只能更短；空为按法定"
     return StageCard(
         way=way,
         code=str(code),

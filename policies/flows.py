@@ -252,9 +252,13 @@ def problems_of(content: FlowContent) -> Iterator[Problem]:
     for way, stages in (("roster", content.roster), ("application", content.application)):
         yield from _lacking(way, stages)
         for stage in stages:
-            if stage.code in list(STAGES[way]):
-                yield from _times(way, stage)
-                yield from _substeps(way, stage)
+            if stage.code not in list(STAGES[way]):
+                continue
+            if way == "application":
+                yield from _stages_alone(stage)
+                continue
+            yield from _times(way, stage)
+            yield from _substeps(way, stage)
 
 
 def _lacking(way: str, stages: tuple[Stage, ...]) -> Iterator[Problem]:
@@ -275,8 +279,16 @@ def _lacking(way: str, stages: tuple[Stage, ...]) -> Iterator[Problem]:
         yield Problem(way, order[0], 0, "", "环节次序不对，应按法定次序办理")
 
 
+def _stages_alone(stage: Stage) -> Iterator[Problem]:
+    """An application follows the flow's stages; nothing is promised of it that nobody would do. （第十四条）"""
+    if stage.days is not None:
+        yield Problem("application", stage.code, 0, "“办理时限（工作日）”", "申报环节不设时限，请删去")
+    if stage.substeps:
+        yield Problem("application", stage.code, 1, "", "申报环节不加子环节，请删去；需要的放在清册流程中")
+
+
 def _times(way: str, stage: Stage) -> Iterator[Problem]:
-    if way != "roster" or stage.days is None:
+    if stage.days is None:
         return
     place = place_of(way, stage.code)
     field = "“办理时限（工作日）”"
