@@ -16,6 +16,7 @@ from policies.definitions import (
     StandardSetter,
     parse,
 )
+from policies.formulas.fields import properties
 from policies.refusals import Refused
 from workflows.project_sheets import BASE_PUBLIC, TYPES, YES, sheet_of
 
@@ -100,7 +101,7 @@ def _amounts(one: Definition) -> tuple[Fact, ...]:
         Fact("发放时限", "，".join(filter(None, (days, after))) or NONE),
         Fact("计量单位", one.unit or NONE), Fact("标准制定", StandardSetter(one.standard_setter).label),
         Fact("标准说明", one.standard_note or NONE), Fact("金额公式", one.formula),
-        Fact("舍入", f"{Rounding(one.rounding).label}四舍五入到分"), Fact("构成字段", "、".join(one.component) or NONE),
+        Fact("舍入", f"{Rounding(one.rounding).label}四舍五入到分"), Fact("构成字段", _titles(one) or NONE),
     )  # fmt: skip
 
 
@@ -109,6 +110,12 @@ def _standard(row: Mapping[str, str], divisions: Mapping[str, str]) -> Fact:
     until = f"至 {row['valid_to']}" if row["valid_to"] else "起执行"
     basis = f"（{row['document']}）" if row["document"] else ""
     return Fact(" ".join(filter(None, (place, row["grade"]))), f"{row['yuan']} 元，{row['valid_from']} {until}{basis}")
+
+
+def _titles(one: Definition) -> str:
+    """Return the component's fields by their titles."""
+    own = properties(one)
+    return "、".join(str(own.get(name, {}).get("title") or name) for name in one.component)
 
 
 def _field(row: Mapping[str, str]) -> Fact:
