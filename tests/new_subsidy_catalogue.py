@@ -74,13 +74,15 @@ def notice_days(stage: Stage, county: County, project: str, days: int) -> None:
     assert f"{days} 天" in clerk.says()
 
 
-def published(stage: Stage, office: Office, project: str, kind: str, *others: ActingOfficer) -> None:
-    """Publish a policy or standard of the project: prepared by the clerk, published by the reviewer. （第八条）"""
-    clerk, reviewer = stage.at(office.clerk).finds("补贴项目", project), stage.at(office.reviewer)
-    stage.only(clerk, kind, office.reviewer, *others, contact="李", telephone="0471-4300002")
-    clerk.clicks(kind).fills({"联系人": "李春", "联系电话": "0471-4300002"}).sends(kind)
+def published(stage: Stage, office: Office, project: str, *others: ActingOfficer) -> None:
+    """Publish the project's policy: prepared by the clerk, published by the reviewer. （第八条）"""
+    clerk, reviewer = stage.at(office.clerk), stage.at(office.reviewer)
+    clerk.menu("公开内容")
+    stage.only(clerk, "拟稿公开政策、标准", office.reviewer, *others)
+    clerk.takes("拟稿公开政策、标准", {"类别": "补贴政策", "补贴项目": project})
     page = clerk.page.url.split("?")[0]
     clerk.takes("提交发布")
     reviewer.page.goto(page)
     stage.only(reviewer, "发布", office.clerk, *others)
     reviewer.takes("发布")
+    assert "部门公开中" in reviewer.says()

@@ -16,7 +16,7 @@ from models.accounts import Account
 from models.households import Member
 from models.rosters import Roster
 from tests.new_subsidy import BANNER, Stage, outside_of, people_of, staged, without_chromium
-from tests.new_subsidy_catalogue import listed, mapped, notice_days
+from tests.new_subsidy_catalogue import listed, mapped, notice_days, published
 from tests.new_subsidy_forms import PDF, applied, flow_made, form_filled, mistakes_of
 from tests.new_subsidy_payment import checked, explained, imported, ordered, reviewed, sent
 from tests.world import World
@@ -139,6 +139,7 @@ def made_payable(story: Story) -> None:
     """Lists from the region down, the budget project, the notice period, what is published. （第六、八、十、十五条）"""
     stage, cast, banner, year = story.stage, story.cast, story.banner, story.year
     region, league = cast.region_finance, cast.league_finance
+    published(stage, cast.region_department, NAME, region.clerk, region.reviewer, banner.township.clerk)
     listed(stage, region, NAME, year, cast.region_department.clerk, league.clerk)
     listed(stage, league, NAME, year, cast.league_department.clerk, region.clerk, banner.finance.clerk)
     listed(stage, banner.finance, NAME, year, banner.department.clerk, league.clerk, cast.city.finance.reviewer)
