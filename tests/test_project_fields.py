@@ -128,6 +128,11 @@ class TestImport:
             "plot": "A1", "kind": "带状复合", "coefficient": "1.5", "irrigated": True, "sown_on": "2026-05-01"
         }  # fmt: skip
 
+    def test_a_figure_that_the_formula_does_not_read_may_stay_blank(self, desk):
+        place = desk(formula="标准亩系数 * 100")
+        assert place.bring(place.row("", "", 150, "A1", "净作", 1.5, "", "")).status == ImportStatus.APPLIED
+        assert [line.amount_fen for line in place.lines()] == [15000]
+
     def test_two_plots_of_one_person_are_two_entitlements(self, desk):
         place = desk()
         record = place.bring(place.row(), place.row(10, 20, 200, "B2", "净作", 1, "", ""))

@@ -262,10 +262,14 @@ class RosterSheet:
         self._take(name, column, numbers)
 
     def _numbers(self, name: str, raw: dict[str, list[Any]], numbers: list[int], places: int) -> list[int]:
+        unread = self.program is not None and name in ("quantity", "standard") and name not in self.program.names
+        blank = 0 if unread and name == "standard" else 10**places
         if name not in raw:
-            unread = name == "standard" and self.program is not None and name not in self.program.names
-            return [0 if unread else 10**places] * len(numbers)
+            return [blank] * len(numbers)
         column = cells.numbers(raw[name], places)
+        for place in [place for place, value in enumerate(raw[name]) if unread and value == ""]:
+            column.values[place] = blank  # a figure that the formula doesn't read may stay blank
+            column.problems.pop(place, None)
         title = self.template.field(name).title
         for place, what in column.problems.items():
             self._problem(numbers[place], name, f"{title}{what}", f"请填写大于零、最多 {places} 位小数的数字")
