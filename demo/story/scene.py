@@ -119,6 +119,7 @@ class Scene:
             "YIKATONG_DATABASE_URL": self.database_url,
             "YIKATONG_DATA": str(self.home),
             "YIKATONG_KEYS": str(keys),
+            "YIKATONG_INDICATOR_HOURS": "0",  # the story downloads when it tells of it, not when the clock says so
         }
         settings.cache_clear()
         forget_engines()
