@@ -6,6 +6,7 @@ lifecycles, the seed policy and the views; nothing is picked by hand.
 
 import asyncio
 import re
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -102,7 +103,8 @@ def answer(ask: Ask) -> Any:
 
 
 def keyword(ask: Ask) -> Any:
-    return True if ask.kind == "checkbox" else answer(ask)
+    read = {"checkbox": True, "date": date(2024, 5, 1)}
+    return read.get(ask.kind, answer(ask))
 
 
 def test_every_noun_with_steps_is_in_the_matrix():

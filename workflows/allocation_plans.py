@@ -17,10 +17,10 @@ from policies.clock import now, today
 from policies.deadlines import MONEY_ISSUING
 from policies.enforcement import allow
 from policies.lifecycles import Desk
-from policies.lifecycles.allocation_plans import ALLOCATION_PLAN_LIFECYCLE
-from policies.moves import begin, move, record_event, require_desk, require_home, title_of
+from policies.moves import begin, move, record_event
 from policies.permissions import Permission
 from policies.refusals import NotFound, Refused
+from policies.steps import require_step
 from policies.working_days import add_working_days
 from workflows.allocation_sheets import AllocationWrong, Mistake, Sheet, check_sum, targets
 
@@ -127,9 +127,7 @@ def return_(session: Session, plan: AllocationPlan, *, by: ActingOfficer, reason
 def confirm(session: Session, plan: AllocationPlan, *, by: ActingOfficer, opinion: str = "") -> AllocationPlan:
     """Confirm the plan: frozen for ever, in the place of the edition before. （第三十二条）"""
     allow(session, by, Permission.ALLOCATION_CONFIRM, plan)
-    step = ALLOCATION_PLAN_LIFECYCLE.step("confirm", plan.status, title_of(plan))
-    require_desk(step, by)
-    require_home(step, plan, by)
+    require_step(plan, "confirm", by=by)
     former = session.exec(
         select(AllocationPlan).where(
             AllocationPlan.division_code == plan.division_code,

@@ -21,6 +21,7 @@ from policies.lifecycles import Desk
 from policies.moves import begin, move, move_many, record_event, title_of
 from policies.permissions import Permission
 from policies.refusals import FasterColleague, NotAllowed, ReasonMissing, Refused, StepNotPossible
+from policies.steps import require_step
 from workflows.numbers import next_numbers
 
 __all__ = [
@@ -167,6 +168,7 @@ def enable(session: Session, flow: ProjectFlow, *, by: ActingOfficer) -> Project
     Raises FlowWrong, TrialMissing, SamePersonTwice.
     """
     allow(session, by, Permission.FLOW_ENABLE, flow)
+    require_step(flow, "enable", by=by)
     _require_tried(flow)
     former = in_force(session, flow.sector, flow.code)
     if former is not None:
