@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from admin.middleware import OPEN, SIGNED_FOLDER
+from admin.views import VIEWS
+from models.base import RowScope
 from models.households import Member
 from models.rosters import RosterLine, RosterStatus
 from tests.console import ConsoleServer, running, token_of
@@ -310,7 +312,9 @@ class TestMasks:
 
 def is_shared(path: str) -> bool:
     """Tell whether the list holds what flows downward and is read by every county."""
-    return any(f"/{name}/" in path for name in ("subsidy-project", "warning-rule", "exchange-body"))
+    shared = (RowScope.DOWNWARD, RowScope.REFERENCE)
+    found = (view.identity for view in VIEWS if view.is_model and view.model.__row_scope__ in shared)
+    return any(f"/{name}/" in path for name in (*found, "exchange-body"))
 
 
 def fingerprint(owner) -> list[tuple[str, str]]:
