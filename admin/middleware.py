@@ -34,6 +34,8 @@ SIGNED_FOLDER = "/exchange/v1/"
 """Asked by other departments' systems: each of its routes checks the request's own signature. （第二十九条）"""
 SAFE = ("GET", "HEAD", "OPTIONS")
 MAX_BODY = 40 * 1024 * 1024
+MOST_FIELDS = 5000
+"""Of one form: the widest, the matrix of a policy, has a field for each verb of each role."""
 LONGEST_TOKEN = 128
 HEADERS = {
     "Content-Security-Policy": (
@@ -162,7 +164,7 @@ async def _require_genuine(request: Request, expected: str) -> Response | None:
     if not fits(request, MAX_BODY):
         return await pages.error(request, 413, "上传的文件超过 40 MB，请拆分后再上传。")
     try:
-        form = await request.form(max_part_size=MAX_BODY)
+        form = await request.form(max_fields=MOST_FIELDS, max_part_size=MAX_BODY)
     except (HTTPException, MultiPartException):
         return await pages.error(request, 400, "提交的内容不完整或格式不对，本次操作没有执行。请返回上一页重新提交。")
     if not genuine(request, form, expected):

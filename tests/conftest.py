@@ -175,6 +175,16 @@ def note_commit(_: sa.Connection) -> None:
     COMMITS.append(None)
 
 
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Give every test the same settings, whatever the one before it asked for."""
+    kept = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+    settings.cache_clear()
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest, server: str, keys: Path) -> Iterator[str]:
     """A database cloned from the template; the settings of this process name it. Yields the owner's address.
@@ -192,6 +202,7 @@ def database(request: pytest.FixtureRequest, server: str, keys: Path) -> Iterato
         statement(server, f"create database {name} template {template}")
     url = address(server, name)
     point_at(url, keys)
+    shutil.rmtree(settings().anchors, ignore_errors=True)  # of another test's database
     COMMITS.clear()
     yield url
     forget_engines()

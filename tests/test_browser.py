@@ -74,6 +74,7 @@ def opened(browser: Browser, console: ConsoleServer, officer: ActingOfficer | No
 
 def require_sound(page: Page) -> None:
     """No sideways scroll, no serious axe finding, nothing from outside, no refused script or style."""
+    page.wait_for_load_state()
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0, f"{page.url} scrolls sideways by {wider} px"
     found = Axe().run(page).response["violations"]

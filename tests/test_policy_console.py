@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from admin.middleware import MOST_FIELDS
 from admin.policy_matrix import LEVELS, STATES, edited, matrix
 from models.officers import ActingOfficer
 from models.organisations import OrganisationKind
@@ -20,8 +21,6 @@ from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
 from workflows import policy_changes
 
 BASE = "/console"
-MOST_FIELDS = 1000
-"""What the server reads of one form."""
 
 
 @pytest.fixture
