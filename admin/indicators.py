@@ -85,6 +85,7 @@ class UpstreamIndicatorView(ConsoleView, model=UpstreamIndicator):
     search_text = ("document_number", "pro_code", "pro_name", "bgt_id")
     total = "amount_fen"
     noun = "upstream_indicator"
+    forms = (DOWNLOAD,)
 
 
 class IndicatorDownloadView(ConsoleView, model=IndicatorDownload):

@@ -24,6 +24,7 @@ from workflows import (
     registry_import_apply,
     registry_import_rows,
     registry_imports,
+    standard_endings,
     statements,
 )
 from workflows.import_rows import clear_abandoned
@@ -73,6 +74,7 @@ SWEEPS: dict[str, Callable[[ActingOfficer], int]] = {
     "qualification_notices": application_register.conclude_due,
     "qualifications": qualifications.sweep_gone,
     "annual_lists": annual_list_year.ask_for_lists,
+    "standard_endings": standard_endings.tell_endings,
     "files": purge_files,
     "indicators": indicator_downloads.queue_due,
     "money_at_rest": money_at_rest.let_go,

@@ -14,6 +14,7 @@ class CatalogueTaskKind(Labelled):
     PUBLISH_LIST = "publish_list", "发布下一年度项目清单"
     SELECT_LIST = "select_list", "选择确定本地区项目清单"
     STALE_PUBLICATION = "stale_publication", "已公开的政策、标准与现行项目不一致"
+    STANDARD_ENDING = "standard_ending", "补贴标准将到期或已到期"
     INDICATOR_ARRIVED = "indicator_arrived", "指标已到达，启动兑付"
     INDICATOR_UNMAPPED = "indicator_unmapped", "指标尚未对应补贴项目"
     INDICATOR_REFUSED = "indicator_refused", "下载的指标未能保存"

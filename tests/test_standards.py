@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from models.catalogue_tasks import CatalogueTask, CatalogueTaskKind
+from models.catalogue_tasks import CatalogueTask, CatalogueTaskKind, CatalogueTaskStatus
 from models.projects import ProjectStandard, StandardStatus, SubsidyProject
 from models.publications import PublicationKind
 from policies.clock import today
@@ -17,7 +18,8 @@ from policies.definitions import StandardRow
 from policies.refusals import NotAllowed, ReasonMissing, SamePersonTwice
 from tests.conftest import As
 from tests.factories import World, a_project, key
-from workflows import publications, standards
+from tests.money import SWEEP
+from workflows import publications, standard_endings, standards
 from workflows.imports import StandardMissing, standards_of
 from workflows.standards import (
     StandardDayWrong,
@@ -43,12 +45,46 @@ def confirmed(session: Session, county: World, project: SubsidyProject, yuan: st
     return standards.confirm(session, record, by=county.department.reviewer)
 
 
+def a_standard(session: Session, project: SubsidyProject, division_code: str, **given: Any) -> int:
+    """Make a standard in force since the year's beginning; return its number."""
+    columns = {"valid_from": date(2026, 1, 1), "standard_yuan": Decimal(15), "status": StandardStatus.IN_FORCE} | given
+    record = ProjectStandard(division_code=division_code, project_id=key(project.id), **columns)
+    session.add(record)
+    session.flush()
+    return key(record.id)
+
+
 class Period:
     """What `standards_of` asks of an import."""
 
     def __init__(self, county: World, day: date):
         self.period_start, self.period, self.division_code = day, "期", county.township.division_code
         self.county_code = county.code
+
+
+def test_the_department_is_told_once_before_a_standard_ends_with_none_to_follow(as_, county, owner):
+    """第九条：根据政策变化及时更新。"""
+    with owner() as session:
+        project = land(session, county)
+        day, number = today(session), key(project.id)
+        ending = a_standard(session, project, county.code, valid_to=day + timedelta(days=20))
+        lasting = a_standard(session, project, county.code, grade="B 类", valid_to=day + timedelta(days=200))
+        followed = a_standard(session, project, county.code, grade="C 类", valid_to=day + timedelta(days=3))
+        a_standard(session, project, county.code, grade="C 类", valid_from=day + timedelta(days=4))
+    assert (standard_endings.tell_endings(SWEEP), standard_endings.tell_endings(SWEEP)) == (1, 0)
+    with as_(county.department.clerk) as session:
+        task = session.exec(select(CatalogueTask)).one()
+        told = (task.kind, task.sector, task.subject_id, task.division_code)
+        assert told == (CatalogueTaskKind.STANDARD_ENDING, "农牧", ending, county.code)
+        assert "其后没有标准" in task.detail
+        assert {lasting, followed}.isdisjoint({task.subject_id})
+        waiting = standards.propose(
+            session, by=county.department.clerk, project=session.get_one(SubsidyProject, number), yuan="18",
+            valid_from=day + timedelta(days=21), document="敖农发〔2026〕3号",
+        ).id  # fmt: skip
+    with as_(county.department.reviewer) as session:
+        standards.confirm(session, session.get_one(ProjectStandard, waiting), by=county.department.reviewer)
+        assert session.exec(select(CatalogueTask)).one().status == CatalogueTaskStatus.GONE
 
 
 class TestPropose:

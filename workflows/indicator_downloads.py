@@ -57,7 +57,7 @@ class Place:
 
 
 def download(*, by: ActingOfficer) -> int:
-    """Download the county's indicators of the class 惠民惠农财政补贴资金; return how many are new. （第十条）
+    """Download the division's indicators of the class 惠民惠农财政补贴资金; return how many are new. （第十条）
 
     The budget system is asked with nothing open; each page is kept in a transaction of its own and repeating it changes
     nothing. Raises NotAllowed, Unavailable, DownloadRejected.
@@ -68,7 +68,7 @@ def download(*, by: ActingOfficer) -> int:
 
 
 def start_download(session: Session, *, by: ActingOfficer) -> Job:
-    """Start the download of the county's indicators as a job of the officer. （第十条）"""
+    """Start the download of the finance bureau's indicators, at any level, as a job of the officer. （第十条）"""
     allow(session, by, Permission.INDICATOR_DOWNLOAD)
     return start_job(session, by=by, kind=DOWNLOAD, title="下载预算指标", division_code=county_of(by.division_code))
 

@@ -18,7 +18,7 @@ from policies.lifecycles import Desk
 from policies.moves import begin, move
 from policies.permissions import Permission
 from policies.refusals import ReasonMissing, Refused
-from workflows import publications
+from workflows import publications, standard_endings
 from workflows.project_versions import in_force
 
 HOLDING = (StandardStatus.IN_FORCE, StandardStatus.ENDED)
@@ -94,6 +94,7 @@ def confirm(session: Session, record: ProjectStandard, *, by: ActingOfficer, opi
         session.flush()
         move(session, former, "supersede", by=by, facts={"until": former.valid_to.isoformat()})
     _tell(session, record, by)
+    standard_endings.let_go(session, record, by=by)
     return record
 
 

@@ -17,8 +17,8 @@ grant usage on sequence allocation_plan_numbers to yikatong_app;
 -- One more kind of task: an item of a download that could not be kept.
 alter table catalogue_tasks drop constraint ck_catalogue_tasks_cataloguetaskkind;
 alter table catalogue_tasks add constraint ck_catalogue_tasks_cataloguetaskkind check (kind in ('publish_list',
-    'select_list', 'stale_publication', 'indicator_arrived', 'indicator_unmapped', 'indicator_refused',
-    'money_at_rest', 'local_rule'));
+    'select_list', 'stale_publication', 'standard_ending', 'indicator_arrived', 'indicator_unmapped',
+    'indicator_refused', 'money_at_rest', 'local_rule'));
 
 -- A plan's content stands still from its submission on; only its status goes on, and what confirming writes.
 create function guard_allocation_plan() returns trigger language plpgsql as $$

@@ -10,7 +10,8 @@ drop function guard_allocation_plan();
 alter table catalogue_tasks drop constraint ck_catalogue_tasks_cataloguetaskkind;
 delete from catalogue_tasks where kind = 'indicator_refused';
 alter table catalogue_tasks add constraint ck_catalogue_tasks_cataloguetaskkind check (kind in ('publish_list',
-    'select_list', 'stale_publication', 'indicator_arrived', 'indicator_unmapped', 'money_at_rest', 'local_rule'));
+    'select_list', 'stale_publication', 'standard_ending', 'indicator_arrived', 'indicator_unmapped',
+    'money_at_rest', 'local_rule'));
 drop sequence allocation_plan_numbers;
 do $trail$
 declare

@@ -19,8 +19,8 @@ depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql"
 KINDS = (
-    "publish_list", "select_list", "stale_publication", "indicator_arrived", "indicator_unmapped", "money_at_rest",
-    "local_rule",
+    "publish_list", "select_list", "stale_publication", "standard_ending", "indicator_arrived", "indicator_unmapped",
+    "money_at_rest", "local_rule",
 )  # fmt: skip
 
 
