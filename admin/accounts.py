@@ -12,8 +12,8 @@ from admin.bank_desk import ACCOUNT_FORMS
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.fields import MASKS
 from admin.forms import Shown
-from admin.registry import DOCUMENTS, HOW, IMAGES, WHY, documents_tab, options_of, packed
-from admin.registry_shown import items, plain, size_text
+from admin.registry import DOCUMENTS, HOW, WHY, documents_tab, options_of, packed, papers_page
+from admin.registry_shown import items, plain
 from models.accounts import Account, AccountNotice, AccountStatus
 from models.crypto import account_index
 from models.events import Event
@@ -67,12 +67,7 @@ def show_papers(
     told, found = account_papers.show(session, account, by=by, reason=reason, documents=documents)
     if how == "download" and found:
         return packed(found, f"账户变更{account.id}")
-    shown = [
-        (one.attachment, size_text(one.attachment.size), one.data_url if one.attachment.media_type in IMAGES else "")
-        for one in found
-    ]
-    lines = items(*told, plain) if told else []
-    return Shown("registry_documents", {"record": account, "documents": shown, "items": lines, "reason": reason})
+    return papers_page(account, found, items(*told, plain) if told else [], reason)
 
 
 def usual(session: Session, by: ActingOfficer, record: Any, asked: Mapping[str, str]) -> Mapping[str, str]:

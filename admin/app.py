@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ class Console(Admin):
 
     def view_of(self, identity: str) -> Any:
         """Return the view of an identity, or None."""
-        return next((view for view in self.views if view.identity == identity), None)
+        return self._by_identity.get(identity)
+
+    @cached_property
+    def _by_identity(self) -> dict[str, Any]:
+        """Every page asks about every view: found once, when all are there."""
+        return {view.identity: view for view in reversed(self.views)}
 
     def _list_view(self, request: Request) -> ConsoleView:
         view = self.view_of(request.path_params["identity"])

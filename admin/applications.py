@@ -10,8 +10,7 @@ from starlette.requests import Request
 from admin.application_entry import entry_content
 from admin.base import BASE, ConsoleView, Form, Menu, Related, call
 from admin.forms import Shown
-from admin.registry import DOCUMENTS, HOW, IMAGES, WHY, documents_tab, options_of, packed
-from admin.registry_shown import size_text
+from admin.registry import DOCUMENTS, HOW, WHY, documents_tab, options_of, packed, papers_page
 from models.applications import Application, ApplicationStatus, QualificationNotice, QualificationObjection
 from models.notices import ObjectionStatus
 from models.officers import ActingOfficer
@@ -68,11 +67,7 @@ def show_papers(
     found = registry_documents.show(session, record, applications.NOUN, by=by, reason=reason, documents=documents)
     if how == "download":
         return packed(found, record.number)
-    shown = [
-        (one.attachment, size_text(one.attachment.size), one.data_url if one.attachment.media_type in IMAGES else "")
-        for one in found
-    ]
-    return Shown("registry_documents", {"record": record, "documents": shown, "items": [], "reason": reason})
+    return papers_page(record, found, [], reason)
 
 
 OVER = sa.text("ends_at <= clock_timestamp() + (select moved_by from business_clock)")

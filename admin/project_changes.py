@@ -21,7 +21,7 @@ from models.registry_changes import Attachment
 from policies.lifecycles import Ask
 from policies.lifecycles.project_changes import PROJECT_CHANGE_LIFECYCLE, PROJECT_EXCEPTION_LIFECYCLE
 from policies.permissions import Permission as P
-from policies.refusals import NotFound
+from policies.refusals import NotFound, ReasonMissing
 from workflows import project_changes, project_exceptions
 from workflows.files import content_of
 from workflows.project_drafts import EDITABLE
@@ -45,6 +45,8 @@ def levels(session: Session, by: ActingOfficer, record: Any) -> list[tuple[str, 
 
 def new(session: Session, *, by: ActingOfficer, code: str, name: str, policy_level: str, reason: str) -> ProjectChange:
     """Begin the form of a project that doesn't exist yet."""
+    if policy_level not in dict(levels(session, by, None)):
+        raise ReasonMissing(step="申请项目入库", field="政策级次")
     level = PolicyLevel(policy_level)
     return project_changes.draft(
         session, by=by, kind=ProjectChangeKind.ADMIT, code=code, name=name, policy_level=level, reason=reason

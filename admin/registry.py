@@ -83,7 +83,7 @@ def show_change(
     if how == "download":
         return packed(found, change.number)
     told = items(*registry_documents.contents(session, change, by=by, reason=reason), plain) if full else []
-    return _page(change, found, told, reason)
+    return papers_page(change, found, told, reason)
 
 
 def show_review(
@@ -91,7 +91,7 @@ def show_review(
 ) -> Shown | Download:
     """Show what was photographed at a household. （第三十条）"""
     found = _documents(session, review, household_reviews.NOUN, by, reason, documents)
-    return packed(found, review.number) if how == "download" else _page(review, found, [], reason)
+    return packed(found, review.number) if how == "download" else papers_page(review, found, [], reason)
 
 
 def _documents(
@@ -100,7 +100,8 @@ def _documents(
     return registry_documents.show(session, record, noun, by=by, reason=reason, documents=documents)
 
 
-def _page(record: Any, found: list[Document], told: list[Any], reason: str) -> Shown:
+def papers_page(record: Any, found: list[Document], told: list[Any], reason: str) -> Shown:
+    """Return the page that shows documents, with what else is told of their record."""
     shown = [
         (one.attachment, size_text(one.attachment.size), one.data_url if one.attachment.media_type in IMAGES else "")
         for one in found

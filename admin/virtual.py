@@ -12,8 +12,7 @@ from admin import registry_asks as q
 from admin.base import ConsoleView, Form, Menu, Related, call
 from admin.forms import Shown
 from admin.reading import who
-from admin.registry import DOCUMENTS, HOW, IMAGES, WHY, documents_tab, options_of, packed
-from admin.registry_shown import size_text
+from admin.registry import DOCUMENTS, HOW, WHY, documents_tab, options_of, packed, papers_page
 from models.failures import Failure, FailureStatus
 from models.households import Member
 from models.officers import ActingOfficer
@@ -101,11 +100,7 @@ def show_papers(
     found = registry_documents.show(session, record, transfers.NOUN, by=by, reason=reason, documents=documents)
     if how == "download":
         return packed(found, record.number)
-    shown = [
-        (one.attachment, size_text(one.attachment.size), one.data_url if one.attachment.media_type in IMAGES else "")
-        for one in found
-    ]
-    return Shown("registry_documents", {"record": record, "documents": shown, "items": [], "reason": reason})
+    return papers_page(record, found, [], reason)
 
 
 class VirtualMemberView(ConsoleView, model=VirtualMember):

@@ -25,6 +25,7 @@ DATE_WRONG = "出生日期不存在"
 CHECK_WRONG = "校验位不正确"
 
 _DOTS = dict.fromkeys(map(ord, "・•．‧∙⋅‐●˙"), "·")
+_LONG_NUMBERS = re.compile(r"(?<![0-9A-Za-z])\d{11,18}[0-9Xx]?(?![0-9A-Za-z])")
 _SPACES = re.compile(r"[\s\u3000\u200b\ufeff]+")
 _DAYS_IN_MONTH = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
 
@@ -180,6 +181,11 @@ def mask_card(number: str) -> str:
     if len(number) <= 10:
         return "*" * max(len(number) - 4, 0) + number[-4:] if len(number) > 4 else "*" * len(number)
     return number[:6] + "*" * (len(number) - 10) + number[-4:]
+
+
+def mask_numbers(text: str) -> str:
+    """Return words with every number masked that could name a person: 11 to 19 digits that stand alone."""
+    return _LONG_NUMBERS.sub(lambda found: mask_card(found[0]), text)
 
 
 def mask_phone(number: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import sqlalchemy as sa
@@ -35,11 +35,29 @@ from models.settings import settings
 from tests.factories import World, build_world
 from workflows import reference_data
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.console import ConsoleServer
+
 ROOT = Path(__file__).parent.parent
 NAME = os.environ.get("TEST_TEMPLATE", "test")
 REFERENCE = f"{NAME}_reference"
 WORLD = f"{NAME}_world"
 NUMBERS = count(1)
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-extensions",
+]
 
 Owner = Callable[[], AbstractContextManager[Session]]
 As = Callable[[ActingOfficer | None], AbstractContextManager[Session]]
@@ -241,3 +259,23 @@ def session(database: str) -> Iterator[Session]:
     engine = sa.create_engine(database, poolclass=sa.NullPool, hide_parameters=True)
     with Session(engine, expire_on_commit=False) as session:
         yield session
+
+
+@pytest.fixture
+def console(county: World, database: str) -> Iterator["ConsoleServer"]:
+    """The console on a free port, on the test's own database."""
+    from tests.console import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium for one file: for longer it would keep an event loop running under other tests."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()

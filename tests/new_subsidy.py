@@ -32,11 +32,10 @@ from models.payment_orders import AgentAccount, AgentBank
 from models.settings import settings
 from policies.clock import ZONE, advance, now, today
 from policies.working_days import next_working_day
-from tests.conftest import NUMBERS, WORLD, address, owner_session, point_at, statement
+from tests.conftest import CHROMIUM, FLAGS, NUMBERS, WORLD, address, owner_session, point_at, statement
 from tests.console import COOKIE, ConsoleServer, open_session, running, token_of
 from tests.factories import a_household, a_member, an_account, an_agent_account
 from tests.money import sandboxes_in
-from tests.test_browser import CHROMIUM, FLAGS
 from tests.world import PASSWORD, County, Office, World, _county, _staffed, listed_years
 from workflows.list_adoption import adopt_lists
 from workflows.sessions import hasher

@@ -2,37 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 from sqlmodel import select
 
 from models.annual_lists import AnnualList
 from models.publications import Publication, PublicationStatus
-from tests.console import ConsoleServer, running
-from tests.factories import World, a_project, key
+from tests.factories import a_project, key
 from tests.listing import next_year, published
-from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
+from tests.test_browser import SIZES, opened, require_sound
 from tests.test_registry_console import BASE, post
 
 SHOTS = os.environ.get("SHOTS", "")
 """A folder for photographs of the pages, for whoever looks at them."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def the(owner, model, **keys):
@@ -111,7 +94,7 @@ def test_the_rightful_office_publishes_by_clicks_and_another_is_told_whose_it_is
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440", "390"])
-def test_every_page_is_sound(chromium, console, county, owner, size):
+def test_every_page_is_sound(browser, console, county, owner, size):
     with owner() as session:
         year, project = next_year(session), a_project(session, county)
         published(session, county.region_finance, year)
@@ -141,7 +124,7 @@ def test_every_page_is_sound(chromium, console, county, owner, size):
             "text-new": "/publication/form/project", "inbox": "/",
         }),
     ):  # fmt: skip
-        page = opened(chromium, console, officer, size)
+        page = opened(browser, console, officer, size)
         for name, path in pages.items():
             page.goto(f"{console.url}/console{path}")
             require_sound(page)

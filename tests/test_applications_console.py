@@ -1,12 +1,11 @@
 """An application by clicks alone: entered, decided, on notice, on the register, rostered. （第十三至十六条）"""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session, select
 
 from models.applications import Application, QualificationNotice
@@ -15,9 +14,9 @@ from models.officers import ActingOfficer
 from models.qualifications import Qualification, RosterGeneration
 from tests.applying import a_notice_period, over
 from tests.conftest import Owner
-from tests.console import ConsoleServer, running
+from tests.console import ConsoleServer
 from tests.factories import World, a_member, a_project, an_account
-from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
+from tests.test_browser import SIZES, opened, require_sound
 from workflows import roster_generation
 
 SHOTS = os.environ.get("SHOTS", "")
@@ -31,20 +30,6 @@ FIELDS = {
     },
     "required": ["plot", "grade"],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

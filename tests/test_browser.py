@@ -1,52 +1,25 @@
 """The console in Chromium at 1440 and 390 px: usable without sideways scrolling, without serious axe findings."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from models.officers import ActingOfficer
 from models.rosters import RosterStatus
-from tests.console import COOKIE, ConsoleServer, open_session, running
+from tests.conftest import CHROMIUM
+from tests.console import COOKIE, ConsoleServer, open_session
 from tests.factories import PASSWORD, TOTP_SECRET, World, a_line, a_roster, login_name
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-extensions",
-]
 SIZES = ((1440, 900), (390, 844))
 
 if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
     pytest.skip(
         "没有找到 Chromium：请执行 apt-get install chromium fonts-noto-cjk，再运行本测试", allow_module_level=True
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

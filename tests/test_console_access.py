@@ -1,7 +1,6 @@
 """Who gets in, who sees what, and what a GET may never do. （第二十三、三十条）"""
 
 import re
-from collections.abc import Iterator
 from io import BytesIO
 
 import httpx
@@ -15,7 +14,7 @@ from admin.views import VIEWS
 from models.base import RowScope
 from models.households import Member
 from models.rosters import RosterLine, RosterStatus
-from tests.console import ConsoleServer, running, token_of
+from tests.console import ConsoleServer, token_of
 from tests.factories import PASSWORD, TOTP_SECRET, World, a_line, a_roster, login_name
 
 BASE = "/console"
@@ -58,12 +57,6 @@ def filled(county: World, owner) -> dict[str, int]:
         return {
             "roster": roster.id, "roster-line": line, "member": member, "household": household, "account": account
         }  # fmt: skip
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def routes(console: ConsoleServer) -> list[tuple[str, str]]:

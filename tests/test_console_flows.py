@@ -13,15 +13,9 @@ import pytest
 from models.flows import FlowStatus, ProjectFlow
 from models.officers import ActingOfficer
 from models.rosters import Roster, RosterStatus
-from tests.console import ConsoleServer, running, token_of
-from tests.factories import World, a_line, a_project, a_roster
+from tests.console import ConsoleServer, token_of
+from tests.factories import a_line, a_project, a_roster
 from tests.flows import a_flow, a_substep, content, follows
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

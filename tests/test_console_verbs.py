@@ -1,6 +1,5 @@
 """Button → confirm page → POST with token → workflow, as an officer does it. （第十六至十八、二十三条）"""
 
-from collections.abc import Iterator
 from datetime import date
 
 import httpx
@@ -11,7 +10,7 @@ from models.database import transaction
 from models.officers import Post, Role
 from models.rosters import Roster, RosterStatus
 from policies.lifecycles import LIFECYCLES
-from tests.console import ConsoleServer, running, token_of
+from tests.console import token_of
 from tests.factories import (
     PASSWORD,
     World,
@@ -26,12 +25,6 @@ from workflows import payment_orders
 from workflows.rules import seed_rules
 
 BASE = "/console"
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def roster_in(owner, county: World, status: RosterStatus, **fields) -> int:

@@ -2,14 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, sync_playwright
 from sqlmodel import select
 
 from models.clock import CalendarStatus, CalendarVersion
@@ -17,27 +15,13 @@ from models.local_rules import LocalRule, LocalRuleStatus
 from models.officers import ActingOfficer
 from models.projects import NoticePeriod, ProjectStandard, StandardStatus, SubsidyProject
 from policies.clock import today
-from tests.console import ConsoleServer, running, token_of
-from tests.factories import LAND, World, a_project, key
-from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
+from tests.console import ConsoleServer, token_of
+from tests.factories import LAND, a_project, key
+from tests.test_browser import SIZES, opened, require_sound
 from tests.test_calendar import NOTICE, arrangement
 from tests.test_registry_console import BASE, post
 
 SHOTS = os.environ.get("SHOTS", "")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def the(owner, model, **keys):
@@ -184,7 +168,7 @@ def quickest(console: ConsoleServer, by: ActingOfficer, path: str) -> float:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["1440", "390"])
-def test_the_pages_look_right(console, county, owner, chromium, size):
+def test_the_pages_look_right(console, county, owner, browser, size):
     with owner() as session:
         a_project(session, county)
         day = today(session)
@@ -209,7 +193,7 @@ def test_the_pages_look_right(console, county, owner, chromium, size):
         (county.finance.clerk, "/calendar?year=2027", "calendar"),
         (county.region_finance.reviewer, f"/calendar-version/details/{version.id}", "version"),
     ):
-        page = opened(chromium, console, by, size)
+        page = opened(browser, console, by, size)
         page.goto(f"{console.url}{BASE}{path}")
         require_sound(page)
         if SHOTS:

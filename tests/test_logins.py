@@ -1,7 +1,6 @@
 """The door answers everybody alike; failures lock; who sits at the screen is asked again. （第二十、二十三、三十条）"""
 
 import time
-from collections.abc import Iterator
 from statistics import median
 
 import argon2
@@ -13,20 +12,14 @@ from admin.exports import PLAIN_ASKS
 from models.officers import ActingOfficer, OfficerSecret
 from policies.lifecycles import LIFECYCLES
 from policies.permissions import Permission as P
-from tests.console import ConsoleServer, open_session, running, token_of
-from tests.factories import PASSWORD, TOTP_SECRET, World, login_name, totp_code
+from tests.console import open_session, token_of
+from tests.factories import PASSWORD, TOTP_SECRET, login_name, totp_code
 from workflows import logins, second_factor, sessions
 from workflows.sessions import Origin
 
 BASE = "/console"
 LOGIN = f"{BASE}/login"
 HERE = Origin("10.9.8.7", "Mozilla/5.0 (Windows NT 10.0) Chrome/140")
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def send(client: httpx.Client, name: str, password: str, code: str) -> httpx.Response:

@@ -1,7 +1,6 @@
 """Every form is ours, every page is bare of inline code, every mistake is answered in plain words. （第三十条）"""
 
 import re
-from collections.abc import Iterator
 from ipaddress import ip_network
 from types import SimpleNamespace
 
@@ -15,18 +14,12 @@ from admin.middleware import HEADERS, OPEN
 from models.rosters import RosterStatus
 from models.security import Security
 from models.settings import settings
-from tests.console import COOKIE, ConsoleServer, open_session, running, token_of
-from tests.factories import World, a_line, a_roster
+from tests.console import COOKIE, ConsoleServer, open_session, token_of
+from tests.factories import a_line, a_roster
 
 BASE = "/console"
 EVIL = "http:" + "//evil.example"
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|<[a-z][^<>]*\s(on[a-z]+|style)\s*=\s*[\"']|javascript:", re.I)
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def bare(console: ConsoleServer, officer) -> httpx.Client:

@@ -19,7 +19,7 @@ from models.security import OpenIdSettings
 from models.settings import SettingWrong, settings
 from policies.refusals import NotAllowed, NotFound
 from tests.conftest import ROOT
-from tests.console import COOKIE, ConsoleServer, running, token_of
+from tests.console import COOKIE, token_of
 from tests.factories import PASSWORD, World, login_name, totp_code
 from workflows import oidc
 
@@ -86,12 +86,6 @@ def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str):
 
     yield choose
     settings.cache_clear()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def link(as_, owner, county: World, issuer: str, subject: str = "officer-1") -> str:

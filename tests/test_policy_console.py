@@ -1,11 +1,9 @@
 """The policy console: drafted in the matrix, looked at, proposed, enabled by a second officer, rolled back."""
 
-from collections.abc import Iterator
 from itertools import product
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from admin.middleware import MOST_FIELDS
 from admin.policy_matrix import LEVELS, STATES, edited, matrix
@@ -15,26 +13,12 @@ from policies.enforcement import may, policy
 from policies.permissions import Permission
 from policies.policy_lines import seed_lines, to_csv
 from tests.conftest import As
-from tests.console import ConsoleServer, running, token_of
+from tests.console import ConsoleServer, token_of
 from tests.factories import PASSWORD, World, a_roster, login_name
-from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
+from tests.test_browser import SIZES, opened, require_sound
 from workflows import policy_changes
 
 BASE = "/console"
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 class TestTheWay:

@@ -1,32 +1,15 @@
 """The registry's pages in Chromium at 1440 and 390 px: sound, and worked by the keyboard alone. （第十一条）"""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, sync_playwright
 
 from models.registry_changes import RegistryChange
 from policies.clock import today
-from tests.console import ConsoleServer, running
-from tests.factories import World, a_household, a_member, an_account, an_asset, key
-from tests.test_browser import CHROMIUM, FLAGS, SIZES, opened, require_sound
+from tests.factories import a_household, a_member, an_account, an_asset, key
+from tests.test_browser import SIZES, opened, require_sound
 from tests.test_registry_console import PHOTO
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture
@@ -45,14 +28,14 @@ def family(county, owner) -> dict[str, int]:
 class TestRegistry:
     def test_a_death_is_proposed_by_keyboard_and_every_page_is_sound(
         self,
-        chromium,
+        browser,
         console,
         county,
         owner,
         family,
         size,
     ):
-        page = opened(chromium, console, county.township.clerk, size)
+        page = opened(browser, console, county.township.clerk, size)
         base = f"{console.url}/console"
         for path in (
             f"/household/details/{family['household']}", f"/household/details/{family['household']}?tab=residences",

@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -15,19 +14,13 @@ from models.officers import Role
 from models.registry_changes import ChangeStatus, RegistryChange
 from policies.clock import today
 from tests.conftest import Owner
-from tests.console import ConsoleServer, running, token_of
+from tests.console import token_of
 from tests.factories import World, a_household, a_line, a_member, a_roster, an_account, an_asset, an_id_number, key
 from tests.world import _officer
 
 BASE = "/console"
 PHOTO = b"\xff\xd8\xff\xe0" + b"0" * 2000 + b"\xff\xd9"
 PDF = b"%PDF-1.7\n" + b"0" * 500 + b"\n%%EOF"
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Yearly reviews through the console, one and by the village; who is overdue; masks of changes. （第十一、三十条）"""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,15 +11,8 @@ from models.household_reviews import HouseholdReview
 from models.households import Household
 from policies.clock import today
 from tests.conftest import Owner
-from tests.console import ConsoleServer, running
 from tests.factories import SECOND_TOWNSHIP, World, a_household, key
 from tests.test_registry_console import BASE, photo, post
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The second factor: first login in steps, enrolment by the officer, recovery codes. （第二十三、三十条）"""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 
 import httpx
@@ -12,18 +11,12 @@ import sqlalchemy as sa
 from models.officers import ActingOfficer, OfficerSecret
 from models.settings import settings
 from policies.refusals import Refused
-from tests.console import ConsoleServer, open_session, running, token_of
-from tests.factories import PASSWORD, TOTP_SECRET, World, login_name, totp_code
+from tests.console import open_session, token_of
+from tests.factories import PASSWORD, TOTP_SECRET, login_name, totp_code
 from workflows import second_factor, sessions
 
 BASE = "/console"
 CHOSEN = "kanal-7-trommel-Ofen"
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def fresh(owner, officer: ActingOfficer, *, must_change: bool = True) -> str:

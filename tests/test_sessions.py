@@ -1,6 +1,5 @@
 """Sessions end with what they were opened on, and with whoever ends them. （第二十三、三十条）"""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -12,20 +11,14 @@ from models.officers import ActingOfficer, Post, Role
 from models.sessions import Factor, LoginWay
 from policies.clock import today
 from policies.refusals import NotAllowed, NotFound
-from tests.console import ConsoleServer, open_session, running, token_of
-from tests.factories import PASSWORD, World, login_name, totp_code
+from tests.console import open_session, token_of
+from tests.factories import PASSWORD, login_name, totp_code
 from workflows import logins, my_account, sessions
 from workflows.sessions import Origin
 
 BASE = "/console"
 LOGIN = f"{BASE}/login"
 HERE = Origin("10.9.8.7", "Mozilla/5.0 (Windows NT 10.0) Chrome/140")
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def lives(as_, token: str) -> bool:

@@ -2,10 +2,8 @@
 
 import html
 import re
-from collections.abc import Iterator
 
 import httpx
-import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
@@ -13,18 +11,12 @@ from models.households import Member
 from models.transfers import Transfer, TransferStatus
 from models.virtual_members import VirtualMember, VirtualStatus
 from tests.conftest import As, Owner
-from tests.console import ConsoleServer, running, token_of
+from tests.console import token_of
 from tests.factories import World, a_line, a_roster
 from tests.virtual import ADDRESS, CARD, ID_NUMBER, NAME, PHONE, kept_elsewhere, referenced
 
 BASE = "/console"
 SECRETS = (ID_NUMBER, CARD, PHONE, ADDRESS, NAME)
-
-
-@pytest.fixture
-def console(county: World, database: str) -> Iterator[ConsoleServer]:
-    with running() as server:
-        yield server
 
 
 def post(client: httpx.Client, path: str, **form: object) -> httpx.Response:

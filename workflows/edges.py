@@ -11,6 +11,7 @@ from sqlmodel import Session
 from models.database import transaction
 from models.events import Refusal
 from models.officers import ActingOfficer
+from policies.identities import mask_numbers
 from policies.refusals import FasterColleague, NotFound, Refused
 
 log = structlog.get_logger()
@@ -70,7 +71,7 @@ def note_refusal(by: ActingOfficer, verb: str, record: str, refusal: Refused) ->
                 verb=verb,
                 record=record,
                 refusal=type(refusal).__name__,
-                message=str(refusal),
+                message=mask_numbers(str(refusal)),  # it may quote what was typed into the wrong field
             )
         )
         if refusal.keep is not None:
