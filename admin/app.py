@@ -28,7 +28,7 @@ from admin.i18n import install_chinese
 from admin.middleware import BASE, Guard, Sessions, Unforeseen
 from admin.own_pages import ACCOUNT_ROUTES
 from admin.reading import reading, who
-from admin.routes import registry
+from admin.routes import Signpost, registry
 from admin.views import VIEWS
 from models.database import async_engine, async_sessions
 from models.settings import settings
@@ -167,6 +167,7 @@ def create_app() -> FastAPI:
     ]
     for view in VIEWS:
         console.add_view(view)
+    console.admin.router.middleware_stack = Signpost(console.admin.router.routes)
     console.admin.exception_handlers = {HTTPException: _http_error, Refused: _refusal}
     app.state.console = console.admin.state.console = console
     app.add_exception_handler(HTTPException, _http_error)

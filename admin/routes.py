@@ -5,11 +5,13 @@ permission, steps and forms their own. What can't be derived is written down her
 start.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import BaseRoute, Mount, Route
+from starlette._utils import get_route_path
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from admin.base import BASE, ConsoleView
 from policies.permissions import Permission
@@ -138,3 +140,22 @@ def _asked(view: Any, path: str) -> set[Permission]:
             }
     permission = getattr(view, "permission", None)
     return {permission} if permission is not None else set()
+
+
+class Signpost:
+    """Leads a request to the routes of its first word: to try all six hundred one by one costs more than a page."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        words = {word for route in routes if (word := self._word(route))}
+        self._places = {word: Router([one for one in routes if self._word(one) in (word, "")]) for word in words}
+        self._rest = Router([one for one in routes if not self._word(one)])
+
+    @staticmethod
+    def _word(route: BaseRoute) -> str:
+        word: str = getattr(route, "path", "").strip("/").partition("/")[0]
+        return "" if "{" in word else word
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the first route that fits, in the order in which they were added."""
+        word = get_route_path(scope).strip("/").partition("/")[0]
+        await self._places.get(word, self._rest).app(scope, receive, send)

@@ -29,7 +29,7 @@ POLICY = Policy(0, seed_lines())
 STEPPED = [view for view in VIEWS if getattr(view, "lifecycle", None) is not None]
 FORMED = [view for view in VIEWS if getattr(view, "forms", ())]
 DONE = re.compile(r"办理成功 [1-9]")
-FORMS_IN, STEPS_IN = 6, 3
+FORMS_IN, STEPS_IN = 12, 6
 NOUNS = ("roster", *BUILDERS, *PLAIN)
 
 BY_SECTOR = ("roster", "application", "qualification", *BUILDERS)
@@ -178,7 +178,7 @@ def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
             if foreign and not mine:
                 continue  # the same 403 as in the same post at home
             if not foreign and not mine and len(path_of(view, verb)) % STEPS_IN != by.post_id % STEPS_IN:
-                continue  # by every third post: one guard for all steps
+                continue  # by every sixth post: one guard for all steps
             shut = list(records[lifecycle.noun]) if foreign else map(str, forbidden(lifecycle, verb, by))
             keys = ",".join(str(records[lifecycle.noun][status]) for status in shut)
             step = next(step for step in desk_steps(lifecycle) if step.verb == verb)
@@ -188,7 +188,7 @@ def _requests(records: Records, by: ActingOfficer, foreign: bool) -> Any:
     forms = [(view, one) for view in (() if foreign else FORMED) for one in view.forms]
     for number, (view, one) in enumerate(forms):
         mine = one.permission in granted(by) and one.seats(by)
-        if not mine and number % FORMS_IN == by.post_id % FORMS_IN:  # by every sixth post: one guard for all forms
+        if not mine and number % FORMS_IN == by.post_id % FORMS_IN:  # by every twelfth post: one guard for all forms
             yield f"{view().identity}/form/{one.slug}", {"pks": "1"}, {403}
 
 
