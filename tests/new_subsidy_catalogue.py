@@ -43,7 +43,7 @@ def mapped(stage: Stage, county: County, project: str, pro_name: str, document: 
     clerk, department = stage.at(county.finance.clerk), stage.at(county.department.clerk)
     others = (county.department.clerk, county.township.clerk, stage.cast.league_finance.clerk)
     clerk.menu("预算指标")
-    stage.only(clerk, "下载指标", *others)
+    stage.only(clerk, "下载指标", county.department.clerk, county.township.clerk)
     clerk.takes("下载指标")
     stage.settled(clerk)
     clerk.whole("预算指标")
