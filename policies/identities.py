@@ -183,16 +183,17 @@ def mask_card(number: str) -> str:
     return number[:6] + "*" * (len(number) - 10) + number[-4:]
 
 
-def mask_numbers(text: str) -> str:
-    """Return words with every number masked that could name a person: 11 to 19 digits that stand alone."""
-    return _LONG_NUMBERS.sub(lambda found: mask_card(found[0]), text)
-
-
 def mask_phone(number: str) -> str:
     """Return a telephone number as shown: 138****0001."""
     if len(number) < 8:
         return "*" * len(number)
     return number[:3] + "*" * (len(number) - 7) + number[-4:]
+
+
+def mask_numbers(text: str) -> str:
+    """Return words with every number masked that could name a person: 11 to 19 digits that stand alone."""
+    masks = {11: mask_phone, 15: mask_id, 18: mask_id}
+    return _LONG_NUMBERS.sub(lambda found: masks.get(len(found[0]), mask_card)(found[0]), text)
 
 
 def mask_name(name: str) -> str:
