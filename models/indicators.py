@@ -56,8 +56,7 @@ class BudgetIndicator(Table, table=True):
         sa.Index(
             "ix_budget_indicators_untouched",
             "division_code",
-            "document_date",
-            "id",
+            "pro_code",
             postgresql_where=sa.text("amount_fen > 0 and available_fen = amount_fen"),
         ),
         sa.Index(

@@ -224,20 +224,18 @@ UNMAPPED = text(
     """
     select i.division_code, i.pro_code, max(i.pro_name) as pro_name, count(*) as indicators,
         sum(i.amount_fen) as amount_fen, min(coalesce(i.document_date, cast(i.arrived_at as date))) as since
-    from budget_indicators i
-    where i.amount_fen > 0 and not exists (select from project_links l
-        where l.division_code = i.division_code and l.pro_code = i.pro_code)
+    from budget_indicators i where i.amount_fen > 0
     group by i.division_code, i.pro_code
+    having (i.division_code, i.pro_code) not in (select l.division_code, l.pro_code from project_links l)
     order by sum(i.amount_fen) desc, i.pro_code limit :limit offset :skip
     """
 )
 COUNTED = text(
     """
     select count(*) as projects, coalesce(sum(amount_fen), 0) as amount_fen from (
-        select sum(i.amount_fen) as amount_fen from budget_indicators i
-        where i.amount_fen > 0 and not exists (select from project_links l
-            where l.division_code = i.division_code and l.pro_code = i.pro_code)
-        group by i.division_code, i.pro_code) u
+        select sum(i.amount_fen) as amount_fen from budget_indicators i where i.amount_fen > 0
+        group by i.division_code, i.pro_code
+        having (i.division_code, i.pro_code) not in (select l.division_code, l.pro_code from project_links l)) u
     """
 )
 

@@ -78,7 +78,7 @@ def _indexes() -> None:
     op.create_index("ix_budget_indicators_pro", "budget_indicators",
                     ["division_code", "pro_code", "document_date", "id"])  # fmt: skip
     op.create_index("ix_budget_indicators_year", "budget_indicators", ["division_code", "fiscal_year", "id"])
-    op.create_index("ix_budget_indicators_untouched", "budget_indicators", ["division_code", "document_date", "id"],
+    op.create_index("ix_budget_indicators_untouched", "budget_indicators", ["division_code", "pro_code"],
                     postgresql_where=sa.text("amount_fen > 0 and available_fen = amount_fen"))  # fmt: skip
     op.create_index("ix_budget_indicators_upstream", "budget_indicators", ["sup_document_number", "division_code"],
                     postgresql_where=sa.text("sup_document_number <> ''"))  # fmt: skip
