@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -157,5 +156,5 @@ class Signpost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the first route that fits, in the order in which they were added."""
-        word = get_route_path(scope).strip("/").partition("/")[0]
+        word = scope["path"].removeprefix(scope.get("root_path", "")).strip("/").partition("/")[0]
         await self._places.get(word, self._rest).app(scope, receive, send)

@@ -47,9 +47,9 @@ def run(rows: int = 100_000) -> Iterator[dict[str, Any]]:
         again = _download(world.finance.clerk, world, 0, rows)
         told = {"rows": rows, "peak_mb": round(_peak_mb())}
         total = sum(first)
-        yield {"name": "indicators_download", "value": round(total, 3), "floor": round(floor, 3),
-               "ratio": round(total / floor, 2) if first else 0, **told}  # fmt: skip
         if first:
+            yield {"name": "indicators_download", "value": round(total, 3), "floor": round(floor, 3),
+                   "ratio": round(total / floor, 2), **told}  # fmt: skip
             head, tail = sum(first[:5]) / len(first[:5]), sum(first[-5:]) / len(first[-5:])
             yield {"name": "indicators_page_last_to_first", "value": round(tail, 4), "floor": round(head, 4),
                    "ratio": round(tail / head, 2), **told}  # fmt: skip

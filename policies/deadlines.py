@@ -97,7 +97,8 @@ MONEY_MAPPING = OwnDeadline("money_mapping", 3, "指标文件印发", "第十条
 MONEY_STARTING = OwnDeadline("money_starting", 10, "指标到达", "第十条")
 """“尽快安排使用”“及时启动兑付”: from the arrival to the first roster."""
 
+
+OWN = (INDICATOR_NOTICE, MONEY_ISSUING, MONEY_MAPPING, MONEY_STARTING)
+
 STANDARD_ENDING = OwnDeadline("standard_ending", 20, "补贴标准到期前", "第九条")
 """“根据政策变化及时更新”: so long before a standard ends without another, its department is asked for the next."""
-
-OWN = (INDICATOR_NOTICE, MONEY_ISSUING, MONEY_MAPPING, MONEY_STARTING, STANDARD_ENDING)

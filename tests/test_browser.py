@@ -45,12 +45,12 @@ def opened(browser: Browser, console: ConsoleServer, officer: ActingOfficer | No
     return page
 
 
-def require_sound(page: Page, *, axe: bool = True) -> None:
+def require_sound(page: Page) -> None:
     """No sideways scroll, no serious axe finding, nothing from outside, no refused script or style."""
     page.wait_for_load_state()
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0, f"{page.url} scrolls sideways by {wider} px"
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"] if axe else []
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     serious = [
         (one["id"], [node["html"][:120] for node in one["nodes"]])
         for one in found
@@ -103,7 +103,7 @@ class TestPages:
                 answer = page.goto(f"{console.url}{view.menu_url}?tab=all")
                 assert answer and answer.status in (200, 403), view.identity
                 if answer.status == 200:
-                    require_sound(page, axe=size == SIZES[0])  # one template: the roster's is read at both sizes
+                    require_sound(page)
         for tab in ("roster_lines", "roster_warnings", "notices", "objections", "details", "events"):
             page.goto(f"{console.url}/console/roster/details/{roster}?tab={tab}")
             require_sound(page)

@@ -195,6 +195,7 @@ def trouble(made: Scene) -> None:
         for path in ("/member/search", "/account/search", "/member/form/register", "/member/form/reveal",
                      "/roster/search", "/roster/action/report", "/roster-line/form/stop"):  # fmt: skip
             assert client.post(f"{BASE}{path}", data=form).status_code != 403
+            client.post(f"{BASE}{path}", data=form | {"pks": secret})
         client.post(f"{BASE}/login", data={"login": secret, "password": secret, "code": secret})
         client.post(f"{BASE}/member/form/register", data=form | {"number": secret[:-1], "pks": "9" * 30})
 

@@ -111,7 +111,7 @@ class TestStages:
             assert [one.key for one in money_at_rest.sums(session, Stage.MAPPING, Asked(), "league")] == [LEAGUE]
 
     def test_the_days_are_marked_as_the_platforms_own(self):
-        assert all(isinstance(limit, OwnDeadline) and limit.article in ("第九条", "第十条") for limit in OWN)
+        assert all(isinstance(limit, OwnDeadline) and limit.article == "第十条" for limit in OWN)
 
 
 class TestTasks:

@@ -87,6 +87,19 @@ def test_the_department_is_told_once_before_a_standard_ends_with_none_to_follow(
         assert session.exec(select(CatalogueTask)).one().status == CatalogueTaskStatus.GONE
 
 
+def test_the_task_goes_when_the_project_has_stopped_meanwhile(as_, county, owner):
+    with owner() as session:
+        project = land(session, county)
+        number = key(project.id)
+        a_standard(session, project, county.code, valid_to=today(session))
+    assert standard_endings.tell_endings(SWEEP) == 1
+    with owner() as session:
+        session.execute(sa.text("update subsidy_projects set status = 'stopped' where id = :id"), {"id": number})
+    assert standard_endings.tell_endings(SWEEP) == 0
+    with as_(county.department.clerk) as session:
+        assert session.exec(select(CatalogueTask)).one().status == CatalogueTaskStatus.GONE
+
+
 class TestPropose:
     def test_the_clerk_proposes_and_the_reviewer_of_the_same_department_confirms(self, session, county):
         project = land(session, county)

@@ -69,7 +69,7 @@ def note_refusal(by: ActingOfficer, verb: str, record: str, refusal: Refused) ->
                 officer_name=by.name,
                 post=by.post,
                 verb=verb,
-                record=record,
+                record=mask_numbers(record),  # its key, too, may be a number from an address or a form
                 refusal=type(refusal).__name__,
                 message=mask_numbers(str(refusal)),  # it may quote what was typed into the wrong field
             )

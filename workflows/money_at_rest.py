@@ -172,11 +172,13 @@ def _summed(stage: Stage, key: str) -> TextClause:
 
 
 @contextmanager
-def _hashed(session: Session) -> Iterator[None]:
-    """Join by hash: behind row policies the planner expects one row and would compare each indicator with each link."""
-    session.execute(text("set local enable_nestloop = off"))
+def _joined(session: Session, stage: Stage) -> Iterator[None]:
+    """Join what has arrived by hash: behind row policies the planner expects one row and would compare all with all."""
+    if stage == Stage.STARTING:
+        session.execute(text("set local enable_nestloop = off"))
     yield
-    session.execute(text("set local enable_nestloop = on"))
+    if stage == Stage.STARTING:
+        session.execute(text("set local enable_nestloop = on"))
 
 
 def _given(session: Session, stage: Stage, asked: Asked) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _given(session: Session, stage: Stage, asked: Asked) -> dict[str, Any]:
 def rows(session: Session, stage: Stage, asked: Asked, *, limit: int, skip: int = 0) -> list[Any]:
     """Return what rests at a stage in the caller's range, the oldest first, with its age in working days. （第十条）"""
     given = _given(session, stage, asked) | {"limit": limit, "skip": skip}
-    with _hashed(session):
+    with _joined(session, stage):
         return list(session.execute(_listed(stage), given))
 
 
@@ -201,7 +203,7 @@ KEYS = {
 def sums(session: Session, stage: Stage, asked: Asked, by: str = "") -> list[Sum]:
     """Return how much rests, in all or by county, league or budget project; what is over its days first. （第十条）"""
     given = _given(session, stage, asked)
-    with _hashed(session):
+    with _joined(session, stage):
         return [Sum(**row) for row in session.execute(_summed(stage, KEYS[by]), given).mappings()]
 
 

@@ -94,7 +94,7 @@ def confirm(session: Session, record: ProjectStandard, *, by: ActingOfficer, opi
         session.flush()
         move(session, former, "supersede", by=by, facts={"until": former.valid_to.isoformat()})
     _tell(session, record, by)
-    standard_endings.let_go(session, record, by=by)
+    standard_endings.let_go(session, by=by)
     return record
 
 
