@@ -43,7 +43,7 @@ def projects_to_set(session: Session, by: ActingOfficer, record: Any) -> list[tu
         )
         .order_by(col(project.code))
     )
-    return [(str(row.id), f"{row.code} {row.name}（元/{row.unit or '份'}）") for row in rows]
+    return [(str(row.id), f"{row.code} {row.name}（元/{row.unit.removeprefix('元/') or '份'}）") for row in rows]
 
 
 def propose(
